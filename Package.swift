@@ -1,0 +1,71 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// The same for every target: Swift 6, every unsafe use marked, imports private unless said otherwise.
+let settings: [SwiftSetting] = [
+  .strictMemorySafety(),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+/// Dependencies point one way: larder → Cache → LMDB, larder → Curl → Loop, and the values (HTTP, S3) know nobody.
+let package = Package(
+  name: "larder",
+  products: [.executable(name: "larder", targets: ["larder"])],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
+    .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
+  ],
+  targets: [
+    // C libraries of the system. Only the target named after each may import it.
+    .systemLibrary(name: "CSystem"),
+    .systemLibrary(name: "CLibuv", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"])]),
+    .systemLibrary(name: "CLMDB", pkgConfig: "lmdb", providers: [.apt(["liblmdb-dev"])]),
+    .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+
+    // One thread, many waits.
+    .target(name: "Loop", dependencies: ["CLibuv", "CSystem"], swiftSettings: settings),
+    .target(name: "Curl", dependencies: ["CCurl", "Loop"], swiftSettings: settings),
+
+    // Bytes that survive.
+    .target(name: "LMDB", dependencies: ["CLMDB"], swiftSettings: settings),
+
+    // What the standards say, as values.
+    .target(name: "HTTP", swiftSettings: settings),
+    .target(
+      name: "S3", dependencies: [.product(name: "Crypto", package: "swift-crypto")], swiftSettings: settings),
+
+    // Who may, and what the administrator wants.
+    .target(
+      name: "Access",
+      dependencies: [
+        .product(name: "Crypto", package: "swift-crypto"), .product(name: "JWTKit", package: "jwt-kit"),
+      ], swiftSettings: settings),
+    .target(
+      name: "Configuration", dependencies: [.product(name: "TOMLKit", package: "TOMLKit")],
+      swiftSettings: settings),
+
+    // Every decision about downloads, quota, eviction and fills.
+    .target(name: "Cache", dependencies: ["LMDB"], swiftSettings: settings),
+
+    // Decisions wired to the world.
+    .executableTarget(
+      name: "larder",
+      dependencies: [
+        "Access", "Cache", "Configuration", "Curl", "CSystem", "HTTP", "LMDB", "Loop", "S3",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "Crypto", package: "swift-crypto"),
+      ],
+      resources: [.embedInCode("Demo/Videos")],
+      swiftSettings: settings),
+  ] + ["Access", "Cache", "Configuration", "Curl", "HTTP", "LMDB", "Loop", "S3"].map { name in
+    .testTarget(
+      name: "\(name)Tests", dependencies: [.byName(name: name)], resources: [], swiftSettings: settings)
+  },
+  swiftLanguageModes: [.v6]
+)

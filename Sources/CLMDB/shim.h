@@ -1,0 +1,3 @@
+// LMDB as Swift sees it. Only the target LMDB imports this.
+#pragma once
+#include <lmdb.h>

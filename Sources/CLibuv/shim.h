@@ -1,0 +1,3 @@
+// libuv as Swift sees it. Only the target Loop imports this.
+#pragma once
+#include <uv.h>
