@@ -18,7 +18,6 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
-    .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
   ],
   targets: [
     // C libraries of the system. Only the target named after each may import it.
@@ -45,9 +44,7 @@ let package = Package(
       dependencies: [
         .product(name: "Crypto", package: "swift-crypto"), .product(name: "JWTKit", package: "jwt-kit"),
       ], swiftSettings: settings),
-    .target(
-      name: "Configuration", dependencies: [.product(name: "TOMLKit", package: "TOMLKit")],
-      swiftSettings: settings),
+    .target(name: "Configuration", swiftSettings: settings),
 
     // Every decision about downloads, quota, eviction and fills.
     .target(name: "Cache", dependencies: ["LMDB"], swiftSettings: settings),
@@ -61,7 +58,7 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
         .product(name: "Crypto", package: "swift-crypto"),
       ],
-      resources: [.embedInCode("Demo/Videos")],
+      exclude: ["Demo/Videos"],
       swiftSettings: settings),
   ] + ["Access", "Cache", "Configuration", "Curl", "HTTP", "LMDB", "Loop", "S3"].map { name in
     .testTarget(

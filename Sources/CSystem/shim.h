@@ -1,15 +1,24 @@
 // The Linux calls that the Swift overlay of glibc does not show: typed, inline, and nothing else.
+//
+// _GNU_SOURCE is not defined here: it changes types of the C library, which must be the same in all of Swift's modules.
+// What it would declare is declared below instead.
 #pragma once
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE 1
-#endif
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <unistd.h>
+
+extern int accept4(int socket, struct sockaddr *address, socklen_t *length, int flags);
+extern ssize_t preadv2(int file, const struct iovec *parts, int count, off_t offset, int flags);
+extern int fallocate(int file, int mode, off_t offset, off_t length);
+extern int pthread_setname_np(pthread_t thread, const char *name);
+#ifndef RWF_NOWAIT
+#define RWF_NOWAIT 0x00000008
+#endif
 
 /// accept4(2), close-on-exec and non-blocking from birth.
 static inline int larder_accept(int listener) {
@@ -32,4 +41,9 @@ static inline ssize_t larder_sendfile(int socket, int file, off_t offset, size_t
 /// fallocate(2) with room set aside and the length set; 0 or -errno.
 static inline int larder_allocate(int file, off_t length) {
   return fallocate(file, 0, 0, length) < 0 ? -errno : 0;
+}
+
+/// pthread_setname_np(3); a name over 15 bytes is not taken.
+static inline void larder_name_thread(pthread_t thread, const char *name) {
+  pthread_setname_np(thread, name);
 }

@@ -1,0 +1,155 @@
+// Bringing an object in, as a value: it is told what happened and says what to do next. It knows no transfer, no disk
+// and no clock; the moments come with the events, so that a simulation can live through years of it.
+
+/// How one ranged request ended.
+public enum FetchOutcome: Sendable, Hashable {
+  /// Every byte that was asked for arrived.
+  case delivered
+  /// The origin could not be reached, or the connection broke.
+  case unreachable(String)
+  /// The origin is in trouble, asks for patience (milliseconds), or answered what cannot be right.
+  case troubled(String, retryAfter: Int64?)
+  /// The origin holds another version now.
+  case changed
+  /// A positive answer: there is no such object.
+  case missing
+  /// A positive answer: we may not.
+  case denied(String)
+  /// Dropped by ourselves; nobody's fault.
+  case abandoned
+}
+
+/// The state of one fill.
+public struct Fill: Sendable {
+  /// What to do now.
+  public enum Step: Sendable, Hashable {
+    /// Ask the origin for these blocks.
+    case fetch(ChunkSpan)
+    /// Nothing before this moment.
+    case waitUntil(Timestamp)
+    /// Nothing before something that is under way has ended.
+    case wait
+    /// Every block is durable: compare the whole with the origin's digest.
+    case compare
+    /// The origin has a new version: ask for it and begin again.
+    case renew
+    /// It is over, for a reason that will not mend by waiting.
+    case fail(Trouble.Code, String)
+  }
+
+  private enum Phase: Sendable, Hashable {
+    case fetching
+    case changed
+    case failed(Trouble.Code, String)
+  }
+
+  public let object: ObjectID
+  public let connections: Int
+  public let retry: RetryPolicy
+  /// What the user may be told while it does not go on; nil when it does.
+  public private(set) var trouble: Trouble?
+  public private(set) var inFlight = 0
+
+  private var plan: ChunkPlan
+  private var stored: BlockMap
+  private var phase = Phase.fetching
+  private var attempts = 0
+  private var resumeAt: Timestamp?
+  private var random: SplitMix64
+
+  /// - Parameters:
+  ///   - present: the blocks that the ledger has.
+  ///   - seed: for the jitter.
+  public init(
+    of object: StoredObject, present: BlockMap, chunkSize: Int, connections: Int, retry: RetryPolicy, seed: UInt64
+  ) {
+    precondition(connections > 0)
+    self.object = object.id
+    self.connections = connections
+    self.retry = retry
+    self.plan = ChunkPlan(object: object, present: present, chunkSize: chunkSize)
+    self.stored = present
+    self.random = SplitMix64(seed: seed)
+  }
+
+  /// The next step at this moment. `.fetch` claims its blocks: the caller owes an `ended` for each.
+  public mutating func next(at now: Timestamp) -> Step {
+    switch phase {
+    case .failed(let code, let message): return inFlight > 0 ? .wait : .fail(code, message)
+    case .changed: return inFlight > 0 ? .wait : .renew
+    case .fetching: break
+    }
+    if stored.isFull { return inFlight > 0 ? .wait : .compare }
+    if let resumeAt {
+      guard resumeAt <= now else { return .waitUntil(resumeAt) }
+      self.resumeAt = nil
+    }
+    // After trouble one request goes ahead and finds out; the others follow when it brought something.
+    let allowed = attempts > 0 ? 1 : connections
+    guard inFlight < allowed, let span = plan.claim() else { return .wait }
+    inFlight += 1
+    return .fetch(span)
+  }
+
+  /// Bytes that belong to a whole block arrived: the way is open again.
+  ///
+  /// A wait that another request brought about is still kept: the origin may be refusing that one because of this one.
+  public mutating func progressed() {
+    attempts = 0
+    trouble = nil
+  }
+
+  /// A request ended. `arrived` is the number of its first blocks that were received whole and handed to the disk.
+  public mutating func ended(_ span: ChunkSpan, arrived: Int, _ outcome: FetchOutcome, at now: Timestamp) {
+    precondition(inFlight > 0 && (0...span.blocks.count).contains(arrived))
+    inFlight -= 1
+    plan.release(span.blocks.lowerBound + arrived..<span.blocks.upperBound)
+    switch outcome {
+    case .delivered: progressed()
+    case .abandoned: break
+    case .unreachable(let why): pause(.originUnreachable, why, asked: nil, at: now)
+    case .troubled(let why, let asked): pause(.originError, why, asked: asked, at: now)
+    case .changed: phase = .changed
+    case .missing: phase = .failed(.contentNotFound, "the origin no longer has this title")
+    case .denied(let why): phase = .failed(.accessDenied, why)
+    }
+  }
+
+  /// The ledger has these blocks now.
+  public mutating func stored(_ blocks: some Sequence<Int>) {
+    for block in blocks { stored.insert(block) }
+  }
+
+  /// The disk could not keep these blocks: they are fetched again.
+  public mutating func lost(_ blocks: some Sequence<Int>, because why: String, at now: Timestamp) {
+    for block in blocks { plan.release(block..<block + 1) }
+    pause(.storageError, why, asked: nil, at: now)
+  }
+
+  /// Several requests of one fill fail together: that is one trouble, not several.
+  private mutating func pause(_ code: Trouble.Code, _ why: String, asked: Int64?, at now: Timestamp) {
+    if let resumeAt, resumeAt > now {
+      guard let asked else { return }
+      self.resumeAt = max(resumeAt, now.adding(milliseconds: min(asked, 3_600_000)))
+    } else {
+      resumeAt = now.adding(milliseconds: retry.wait(attempt: attempts, asked: asked, using: &random))
+      attempts += 1
+    }
+    trouble = Trouble(code, why, nextAttempt: resumeAt)
+  }
+}
+
+/// A small, fast, seedable generator (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014).
+public struct SplitMix64: RandomNumberGenerator, Sendable {
+  private var state: UInt64
+
+  public init(seed: UInt64) { state = seed }
+
+  public mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var mixed = state
+    mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
+    mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
+    return mixed ^ mixed >> 31
+  }
+}

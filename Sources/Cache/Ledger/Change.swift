@@ -1,0 +1,91 @@
+// One change of the ledger: what it may rely on, and what the rest of the program must hear of afterwards.
+
+/// The administrator's rules, as one change sees them.
+public struct Policy: Sendable {
+  /// Bytes for each user; nil for no limit.
+  public var defaultQuota: Int?
+  public var quotas: [String: Int?]
+  /// Whether completed downloads may be evicted to make room.
+  public var evicts: Bool
+  /// In milliseconds.
+  public var playingGrace: Int64
+  /// Bytes of video kept at the most; nil for what the file system holds.
+  public var capacity: Int?
+  /// Bytes always left free on the file system.
+  public var reserve: Int
+  /// Bytes of a chunk; decides the block size of new objects.
+  public var chunkSize: Int
+  /// Hexadecimal SHA-256, for paths of long identifiers.
+  public var digest: @Sendable (String) -> String
+
+  public init(
+    defaultQuota: Int?, quotas: [String: Int?] = [:], evicts: Bool, playingGrace: Int64, capacity: Int?,
+    reserve: Int, chunkSize: Int, digest: @escaping @Sendable (String) -> String
+  ) {
+    self.defaultQuota = defaultQuota
+    self.quotas = quotas
+    self.evicts = evicts
+    self.playingGrace = playingGrace
+    self.capacity = capacity
+    self.reserve = reserve
+    self.chunkSize = chunkSize
+    self.digest = digest
+  }
+
+  /// The user's limit in bytes; nil for none.
+  public func quota(of user: UserID) -> Int? { quotas[user.text] ?? defaultQuota }
+
+  /// The path of the download's hard link.
+  public func link(of download: Download) -> String {
+    StoredPath.link(
+      user: download.user, title: download.title, fileExtension: download.fileExtension, digest: digest)
+  }
+}
+
+/// A file or link that the ledger has given up and the volume has yet to remove.
+public struct Discard: Sendable, Hashable {
+  public var path: String
+  /// Tells this discard from a later one of the same path.
+  public var sequence: UInt64
+  /// What it still counts against the box.
+  public var bytes: Int
+
+  public init(path: String, sequence: UInt64, bytes: Int) {
+    self.path = path
+    self.sequence = sequence
+    self.bytes = bytes
+  }
+}
+
+/// The moment and the rules of one change, and its consequences as they come up.
+///
+/// A change may run twice (the map was full and grew): its consequences are collected here and believed only after
+/// the commit.
+public struct Change: Sendable {
+  public let now: Timestamp
+  public let policy: Policy
+  /// Bytes free on the file system; nil when unknown.
+  public let freeBytes: Int?
+
+  /// Downloads whose record changed, as they are now.
+  public private(set) var downloads: [DownloadID: Download] = [:]
+  /// Those of `downloads` whose status changed, or that were made or ended.
+  public private(set) var news: Set<DownloadID> = []
+  /// Files that must go.
+  public internal(set) var discards: [Discard] = []
+  /// Objects that left the ledger: their fills and open files are over.
+  public internal(set) var goneObjects: [ObjectID] = []
+  /// Whether the queue of fills may look different.
+  public internal(set) var queueChanged = false
+
+  public init(now: Timestamp, policy: Policy, freeBytes: Int?) {
+    self.now = now
+    self.policy = policy
+    self.freeBytes = freeBytes
+  }
+
+  mutating func note(_ download: Download, over old: Download?) {
+    downloads[download.id] = download
+    if old?.status != download.status || old?.deleted != download.deleted { news.insert(download.id) }
+  }
+}

@@ -1,0 +1,163 @@
+// Whether something new may come in, and who has to go for it. Everything is decided before anything is changed, so that
+// a refusal leaves no trace and nobody is evicted in vain.
+
+internal import LMDB
+
+/// Why a title was not admitted.
+public enum Refusal: Error, Sendable, Hashable {
+  /// It does not fit the user's quota even after eviction.
+  case quotaExceeded(limit: Int, used: Int, reserved: Int, needed: Int)
+  /// The box has no room that it may free.
+  case storageFull(needed: Int)
+
+  /// The same as a download's trouble.
+  public var trouble: Trouble {
+    switch self {
+    case .quotaExceeded(let limit, let used, let reserved, let needed):
+      Trouble(
+        .quotaExceeded,
+        "\(needed) bytes do not fit the quota of \(limit): \(used) are used and \(reserved) reserved; delete something")
+    case .storageFull(let needed):
+      Trouble(.storageFull, "the box has no room for \(needed) bytes; delete something or ask the administrator")
+    }
+  }
+}
+
+extension Ledger {
+  /// Makes room for `size` more bytes on the user's account and `room` more on the disk; nil when that was done.
+  ///
+  /// - Parameters:
+  ///   - room: 0 when the box holds or fetches the object already.
+  ///   - kept: an object that must not be given up for it, because it is what is wanted.
+  func admit(
+    _ user: UserID, size: Int, room: Int, keeping kept: ObjectID, in tx: borrowing WriteTransaction,
+    _ change: inout Change
+  ) throws -> Refusal? {
+    let usage = try usage(of: user, in: tx)
+    var ownVictims: [EvictionCandidate] = []
+    if let limit = change.policy.quota(of: user), usage.total + size > limit {
+      let refusal = Refusal.quotaExceeded(
+        limit: limit, used: usage.used, reserved: usage.reserved, needed: size)
+      guard size <= limit, change.policy.evicts else { return refusal }
+      guard let victims = try ownVictimsFor(user, bytes: usage.total + size - limit, in: tx, change) else {
+        return refusal
+      }
+      ownVictims = victims
+    }
+    var plan = RoomPlan()
+    if room > 0 {
+      guard let found = try roomFor(room, keeping: kept, besides: ownVictims, in: tx, change) else {
+        return .storageFull(needed: room)
+      }
+      plan = found
+    }
+    for victim in ownVictims {
+      try evict(victim.download, cause: "the quota of \(user.text) was full", in: tx, &change)
+    }
+    for victim in plan.downloads { try evict(victim.download, cause: "the box was full", in: tx, &change) }
+    for id in plan.objects {
+      guard let object = try object(id, in: tx) else { continue }
+      try record(
+        .objectEvicted, nil, object: id, bytes: object.size, cause: "the box was full, no one owned it", in: tx, change)
+      try put(nil, over: object, in: tx, &change)
+    }
+    return nil
+  }
+
+  private func ownVictimsFor(
+    _ user: UserID, bytes: Int, in tx: borrowing WriteTransaction, _ change: borrowing Change
+  ) throws -> [EvictionCandidate]? {
+    let prefix = Key.user(user)
+    var key = prefix
+    let index = table(.userLRU)
+    return try Eviction.forQuota(needed: bytes, isProtected: change.isProtected) {
+      guard let row = try tx.row(in: index, after: key, prefix: prefix) else { return nil }
+      key = row.key
+      return try EvictionCandidate(key: row.key, value: row.value)
+    }
+  }
+
+  /// What leaves the disk so that `bytes` more fit; the owners of `victims` are counted as gone already.
+  private func roomFor(
+    _ bytes: Int, keeping kept: ObjectID, besides victims: [EvictionCandidate],
+    in tx: borrowing WriteTransaction, _ change: borrowing Change
+  ) throws -> RoomPlan? {
+    let policy = change.policy
+    let limits = BoxLimits(capacity: policy.capacity, reserve: policy.reserve, free: change.freeBytes)
+    let short = limits.shortfall(for: bytes, in: try boxUsage(in: tx))
+    guard short > 0 else { return RoomPlan() }
+    let leaving = Set(victims.map(\.download))
+    func ownersLeft(_ id: ObjectID) throws -> Int {
+      (try object(id, in: tx)?.owners ?? 0) - victims.count { $0.object == id }
+    }
+    var orphans: [(object: ObjectID, bytes: Int)] = []
+    for victim in victims where !orphans.contains(where: { $0.object == victim.object }) {
+      if try ownersLeft(victim.object) == 0 { orphans.append((victim.object, victim.bytes)) }
+    }
+    var unownedKey: [UInt8] = []
+    var ownedKey: [UInt8] = []
+    return try Eviction.forRoom(
+      needed: short, isProtected: change.isProtected,
+      nextUnowned: {
+        while let row = try tx.row(in: table(.unowned), after: unownedKey) {
+          unownedKey = row.key
+          let id = ObjectID(Key.number(in: row.key, at: 8))
+          if id != kept { return (id, try Key.size(in: row.value, at: 0, table: "unowned")) }
+        }
+        return orphans.isEmpty ? nil : orphans.removeFirst()
+      },
+      nextOwned: {
+        guard policy.evicts else { return nil }
+        while let row = try tx.row(in: table(.boxLRU), after: ownedKey) {
+          ownedKey = row.key
+          let candidate = try EvictionCandidate(key: row.key, value: row.value)
+          if !leaving.contains(candidate.download), candidate.object != kept { return candidate }
+        }
+        return nil
+      },
+      owners: ownersLeft)
+  }
+
+  private func evict(
+    _ id: DownloadID, cause: String, in tx: borrowing WriteTransaction, _ change: inout Change
+  ) throws {
+    guard let old = try download(id, in: tx) else { return }
+    try record(.evicted, old, bytes: old.totalBytes ?? 0, cause: cause, in: tx, change)
+    let reason = Trouble(.evicted, "removed to make room: \(cause); start it again to get it back")
+    try remove(old, as: old.status, because: reason, in: tx, &change)
+  }
+
+  /// Ends a download's life: its link goes, its charge is released, its record stays with `deletedAt` set.
+  func remove(
+    _ old: Download, as status: Download.Status, because trouble: Trouble? = nil, in tx: borrowing WriteTransaction,
+    _ change: inout Change
+  ) throws {
+    var new = old
+    new.deleted = change.now
+    new.updated = change.now
+    new.object = .none
+    new.pinned = false
+    new.status = status
+    // What held an unfinished one up is over with it; why one has failed stays true.
+    new.trouble = trouble ?? (old.status.isUnfinished ? nil : old.trouble)
+    if old.status.isUnfinished {
+      new.endedBytes = try object(old.object, in: tx)?.shownBytes ?? 0
+    }
+    if old.status == .completed { try discard(change.policy.link(of: old), bytes: 0, in: tx, &change) }
+    try put(new, over: old, in: tx, &change)
+  }
+}
+
+extension Change {
+  /// Whether a download last wanted at `moment` is within `playing_grace`.
+  ///
+  /// A moment in the near future counts too: a play may be noted after the change was, and a clock may step back a
+  /// little. One further ahead is a clock that was wrong, and protects nothing.
+  func isProtected(_ moment: Timestamp) -> Bool {
+    moment > now.adding(milliseconds: -policy.playingGrace) && moment < now.adding(milliseconds: policy.playingGrace)
+  }
+
+  /// Whether a play at `moment` takes the place of the `known` one: it is later, or the known one lies in the future
+  /// because the clock stepped back, and would hide every play until then.
+  func outdates(_ known: Timestamp, _ moment: Timestamp) -> Bool { known < moment || known > max(now, moment) }
+}

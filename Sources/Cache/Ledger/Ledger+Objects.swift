@@ -1,0 +1,131 @@
+// What the fill engine reports of an object: blocks that are durable, the whole that is good, the whole that is not.
+
+public import LMDB
+
+/// A block that is on the disk for good, with its checksum.
+public struct StoredBlock: Sendable, Hashable {
+  public var index: Int
+  /// CRC-32C (Castagnoli) of the block's bytes.
+  public var checksum: UInt32
+
+  public init(index: Int, checksum: UInt32) {
+    self.index = index
+    self.checksum = checksum
+  }
+}
+
+/// 128 blocks of an object as one row: 16 bytes of bitmap, then a checksum for each.
+struct BlockPage {
+  static let blocks = 128
+  static let length = 16 + blocks * 4
+
+  private(set) var bytes: [UInt8]
+
+  init() { bytes = Array(repeating: 0, count: Self.length) }
+
+  init(_ bytes: [UInt8]) throws(CorruptRecord) {
+    guard bytes.count == Self.length else { throw CorruptRecord(table: "blocks", reason: "a page of odd length") }
+    self.bytes = bytes
+  }
+
+  /// The checksum of a block that is there.
+  subscript(slot: Int) -> UInt32? {
+    get {
+      guard bytes[slot >> 3] & 1 << UInt8(slot & 7) != 0 else { return nil }
+      return (0..<4).reduce(0) { $0 | UInt32(bytes[16 + slot * 4 + $1]) << UInt32($1 * 8) }
+    }
+    set {
+      if newValue == nil {
+        bytes[slot >> 3] &= ~(1 << UInt8(slot & 7))
+      } else {
+        bytes[slot >> 3] |= 1 << UInt8(slot & 7)
+      }
+      for byte in 0..<4 {
+        bytes[16 + slot * 4 + byte] = UInt8(truncatingIfNeeded: (newValue ?? 0) >> UInt32(byte * 8))
+      }
+    }
+  }
+}
+
+extension Ledger {
+  /// Sets the bits of blocks that are durable; false when the object is gone and nothing was recorded.
+  @discardableResult
+  public func record(
+    _ stored: [StoredBlock], of id: ObjectID, in tx: borrowing WriteTransaction, _ change: inout Change
+  ) throws -> Bool {
+    guard let old = try object(id, in: tx), old.state == .filling else { return false }
+    var new = old
+    let known = stored.filter { (0..<old.blockCount).contains($0.index) }
+    for (number, group) in Dictionary(grouping: known, by: { $0.index / BlockPage.blocks }) {
+      let key = Key.page(id, number)
+      var page = try tx.get(blocks, key).map { try BlockPage($0) } ?? BlockPage()
+      for block in group {
+        let slot = block.index % BlockPage.blocks
+        if page[slot] == nil { new.storedBytes += old.bytes(ofBlock: block.index).count }
+        page[slot] = block.checksum
+      }
+      try tx.put(blocks, key, page.bytes)
+    }
+    if new != old { try put(new, over: old, in: tx, &change) }
+    return true
+  }
+
+  /// Which blocks the object has.
+  public func map(of object: StoredObject, in tx: borrowing some Reading & ~Copyable) throws -> BlockMap {
+    var map = BlockMap(count: object.blockCount)
+    for (index, checksum) in try checksums(of: object, in: tx).enumerated() where checksum != nil { map.insert(index) }
+    return map
+  }
+
+  /// The checksum of each block, nil where the block is missing.
+  public func checksums(of object: StoredObject, in tx: borrowing some Reading & ~Copyable) throws -> [UInt32?] {
+    var checksums: [UInt32?] = []
+    checksums.reserveCapacity(object.blockCount)
+    for number in 0..<pages(of: object) {
+      let page = try tx.get(blocks, Key.page(object.id, number)).map { try BlockPage($0) } ?? BlockPage()
+      for slot in 0..<min(BlockPage.blocks, object.blockCount - number * BlockPage.blocks) {
+        checksums.append(page[slot])
+      }
+    }
+    return checksums
+  }
+
+  /// Every block is there and the whole is what the origin has: from now on it is complete.
+  public func finish(_ id: ObjectID, in tx: borrowing WriteTransaction, _ change: inout Change) throws {
+    guard let old = try object(id, in: tx), old.state == .filling, old.storedBytes == old.size else { return }
+    var new = old
+    new.state = .complete
+    new.lastUsed = change.now
+    try put(new, over: old, in: tx, &change)
+    change.queueChanged = true
+  }
+
+  /// The whole is not what the origin has. The first time every block is fetched anew; then its downloads fail.
+  ///
+  /// - Returns: whether it is tried again.
+  public func mismatch(
+    _ id: ObjectID, _ message: String, in tx: borrowing WriteTransaction, _ change: inout Change
+  ) throws -> Bool {
+    guard let old = try object(id, in: tx), old.state == .filling else { return false }
+    guard old.mismatches == 0 else {
+      try fail(try owners(of: id, in: tx), Trouble(.integrityMismatch, message), in: tx, &change)
+      return false
+    }
+    try record(.refetched, nil, object: id, bytes: old.size, cause: message, in: tx, change)
+    try removeBlocks(of: old, in: tx)
+    var new = old
+    new.mismatches += 1
+    new.refetchFloor = old.storedBytes
+    new.storedBytes = 0
+    try put(new, over: old, in: tx, &change)
+    return true
+  }
+
+  func removeBlocks(of object: StoredObject, in tx: borrowing WriteTransaction) throws {
+    for number in 0..<pages(of: object) { try tx.delete(blocks, Key.page(object.id, number)) }
+  }
+
+  private func pages(of object: StoredObject) -> Int {
+    (object.blockCount + BlockPage.blocks - 1) / BlockPage.blocks
+  }
+}

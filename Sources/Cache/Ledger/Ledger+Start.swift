@@ -1,0 +1,141 @@
+// A user's claim on a title: made, given its object, moved to a new version.
+
+public import LMDB
+
+/// What a user asks for, and what the origin said of it.
+public struct StartRequest: Sendable {
+  public var user: UserID
+  public var title: Title
+  /// The origin's key of the title.
+  public var key: String
+  public var bucket: String
+  /// Nil when the origin could not be asked.
+  public var found: OriginObject?
+  /// Why it could not be asked.
+  public var trouble: Trouble?
+
+  public init(
+    user: UserID, title: Title, key: String, bucket: String, found: OriginObject?, trouble: Trouble?
+  ) {
+    self.user = user
+    self.title = title
+    self.key = key
+    self.bucket = bucket
+    self.found = found
+    self.trouble = trouble
+  }
+}
+
+/// What became of a start.
+public enum StartOutcome: Sendable {
+  /// A new download.
+  case created(Download)
+  /// The user had it already; or it had failed and is tried anew.
+  case existing(Download)
+  case refused(Refusal)
+}
+
+extension Ledger {
+  /// Makes a download, or finds the live one; a live one that has failed is tried anew.
+  public func start(
+    _ request: StartRequest, in tx: borrowing WriteTransaction, _ change: inout Change
+  ) throws -> StartOutcome {
+    if let live = try liveDownload(of: request.user, request.title, in: tx) {
+      guard live.status == .failed else { return .existing(live) }
+      var revived = live
+      revived.key = request.key
+      revived.fileExtension = StoredPath.fileExtension(ofKey: request.key)
+      return try begin(revived, over: live, request, in: tx, &change)
+    }
+    let newest = try tx.row(in: downloads, before: Array(repeating: 0xFF, count: 16)).map {
+      Key.downloadID(endOf: $0.key)
+    }
+    var ids = DownloadIDSource(
+      after: newest ?? DownloadID(upper: 0, lower: 0), random: SystemRandomNumberGenerator())
+    let fresh = Download(
+      id: ids.make(at: change.now), user: request.user, title: request.title, status: .pending, key: request.key,
+      totalBytes: nil, created: change.now)
+    return try begin(fresh, over: nil, request, in: tx, &change)
+  }
+
+  private func begin(
+    _ download: Download, over old: Download?, _ request: StartRequest, in tx: borrowing WriteTransaction,
+    _ change: inout Change
+  ) throws -> StartOutcome {
+    var new = download
+    new.status = .pending
+    new.updated = change.now
+    new.trouble = request.trouble
+    new.totalBytes = nil
+    new.endedBytes = 0
+    let found = try request.found ?? wholeVersion(ofKey: request.key, bucket: request.bucket, in: tx)?.origin
+    if let found {
+      new.trouble = nil
+      if let refusal = try attach(&new, to: found, in: tx, &change) { return .refused(refusal) }
+    }
+    try put(new, over: old, in: tx, &change)
+    try record(.started, new, bytes: new.totalBytes ?? 0, cause: "asked for by the user", in: tx, change)
+    return old == nil ? .created(new) : .existing(new)
+  }
+
+  /// Gives a download that has none its object: the box's own copy, the fill under way, or a new one.
+  ///
+  /// - Returns: why it was not admitted; the download is then as it was.
+  private func attach(
+    _ download: inout Download, to found: OriginObject, in tx: borrowing WriteTransaction, _ change: inout Change
+  ) throws -> Refusal? {
+    let known = try object(of: found.version, in: tx)
+    let size = found.version.size
+    guard (0...StoredObject.largestSize).contains(size) else { return .storageFull(needed: size) }
+    if let refusal = try admit(
+      download.user, size: size, room: known == nil ? size : 0, keeping: known?.id ?? .none, in: tx, &change)
+    {
+      return refusal
+    }
+    if let known {
+      download.object = known.id
+    } else {
+      let new = StoredObject(
+        id: ObjectID(try nextNumber(of: "next_object", in: tx)), origin: found,
+        blockSize: StoredObject.blockSize(forChunk: change.policy.chunkSize), created: change.now)
+      try put(new, over: nil, in: tx, &change)
+      download.object = new.id
+    }
+    download.totalBytes = size
+    return nil
+  }
+
+  /// The origin has told the version of a download that waited for it; it fails when it does not fit.
+  public func identify(
+    _ id: DownloadID, as found: OriginObject, in tx: borrowing WriteTransaction, _ change: inout Change
+  ) throws {
+    guard let old = try download(id, in: tx), old.isLive, old.status.isUnfinished, old.object == .none else { return }
+    var new = old
+    new.updated = change.now
+    new.trouble = nil
+    if let refusal = try attach(&new, to: found, in: tx, &change) {
+      return try fail(old, refusal.trouble, in: tx, &change)
+    }
+    try put(new, over: old, in: tx, &change)
+  }
+
+  /// The origin replaced an unfinished object: every download of it begins again with the new version.
+  public func renew(
+    _ id: ObjectID, as found: OriginObject, in tx: borrowing WriteTransaction, _ change: inout Change
+  ) throws {
+    guard let object = try object(id, in: tx), object.state == .filling, object.origin.version != found.version else {
+      return
+    }
+    let owners = try owners(of: id, in: tx)
+    for owner in owners {
+      guard let old = try download(owner, in: tx) else { continue }
+      var loose = old
+      loose.object = .none
+      loose.totalBytes = nil
+      loose.updated = change.now
+      try put(loose, over: old, in: tx, &change)
+      try record(.renewed, old, bytes: object.size, cause: "the origin has a new version", in: tx, change)
+    }
+    for owner in owners { try identify(owner, as: found, in: tx, &change) }
+  }
+}

@@ -1,0 +1,170 @@
+// Everything that must survive: downloads, users' usage, objects and their blocks, the audit. One LMDB environment, and
+// for each record the rows that follow from it. This file opens it and writes records; the files beside it decide.
+
+public import LMDB
+
+/// The ledger cannot be used.
+public enum LedgerError: Error, Sendable, CustomStringConvertible {
+  /// It was written by another version of Larder.
+  case foreignSchema(found: UInt32)
+
+  public var description: String {
+    switch self {
+    case .foreignSchema(let found):
+      "the ledger has schema \(found), this version of larder reads \(Ledger.schema); install the version that wrote it"
+    }
+  }
+}
+
+/// The box's memory. Reads run in any read transaction, changes in the one write transaction of the writer.
+public final class Ledger: Sendable {
+  /// The version of everything that is drawn in "The ledger on disk".
+  public static let schema: UInt32 = 1
+
+  public let environment: Environment
+
+  let meta: Table
+  let downloads: Table
+  let users: Table
+  let objects: Table
+  let blocks: Table
+  let discards: Table
+  let audit: Table
+  private let indices: [DerivedRow.Index: Table]
+
+  /// Opens the ledger in a folder that exists, or makes a new one there.
+  ///
+  /// - Parameters:
+  ///   - mapSize: bytes of address space to begin with; it grows by itself.
+  public init(path: String, mapSize: Int = 64 << 20) throws {
+    environment = try Environment(path: path, mapSize: mapSize, maxTables: 24)
+    var opened: [String: Table] = [:]
+    let names = [
+      BoxUsage.table, Download.table, Usage.table, StoredObject.table, "blocks", "discards", "audit", "live", "gone",
+      "claims", "queue", "owners", "lru_user", "lru_box", "by_key", "unowned",
+    ]
+    for name in names { opened[name] = try environment.table(name, create: true) }
+    meta = opened[BoxUsage.table]!
+    downloads = opened[Download.table]!
+    users = opened[Usage.table]!
+    objects = opened[StoredObject.table]!
+    blocks = opened["blocks"]!
+    discards = opened["discards"]!
+    audit = opened["audit"]!
+    indices = [
+      .live: opened["live"]!, .gone: opened["gone"]!, .claims: opened["claims"]!, .queue: opened["queue"]!,
+      .owners: opened["owners"]!, .userLRU: opened["lru_user"]!, .boxLRU: opened["lru_box"]!,
+      .byKey: opened["by_key"]!, .unowned: opened["unowned"]!,
+    ]
+    let meta = self.meta
+    try environment.write { tx in
+      if let known = try tx.get(meta, Array("schema".utf8)) {
+        let found = UInt32(truncatingIfNeeded: Key.number(in: known, at: 0))
+        guard found == Self.schema else { throw LedgerError.foreignSchema(found: found) }
+      } else {
+        try tx.put(meta, Array("schema".utf8), Key.bigEndian(UInt64(Self.schema)))
+      }
+    }
+  }
+
+  func table(_ index: DerivedRow.Index) -> Table { indices[index]! }
+
+  // MARK: Records
+
+  /// The record of a download, deleted ones included.
+  public func download(_ id: DownloadID, in tx: borrowing some Reading & ~Copyable) throws -> Download? {
+    guard let record = try tx.get(downloads, Key.download(id)) else { return nil }
+    return try Download(id: id, record: record)
+  }
+
+  /// The record of an object; nil when the box has given it up.
+  public func object(_ id: ObjectID, in tx: borrowing some Reading & ~Copyable) throws -> StoredObject? {
+    guard id != .none, let record = try tx.get(objects, Key.object(id)) else { return nil }
+    return try StoredObject(id: id, record: record)
+  }
+
+  /// What the user's live downloads count for.
+  public func usage(of user: UserID, in tx: borrowing some Reading & ~Copyable) throws -> Usage {
+    guard let record = try tx.get(users, Key.user(user)) else { return Usage() }
+    return try Usage(record: record)
+  }
+
+  /// What the box's disk is charged.
+  public func boxUsage(in tx: borrowing some Reading & ~Copyable) throws -> BoxUsage {
+    guard let record = try tx.get(meta, Array("box".utf8)) else { return BoxUsage() }
+    return try BoxUsage(record: record)
+  }
+
+  // MARK: Writing records and what follows from them
+
+  /// Writes a download, its rows, its user's usage and its object's owners: all or nothing, and nothing elsewhere.
+  func put(_ new: Download, over old: Download?, in tx: borrowing WriteTransaction, _ change: inout Change) throws {
+    try tx.put(downloads, Key.download(new.id), new.record)
+    try replace(old?.rows ?? [], with: new.rows, in: tx)
+    let before = old?.charge ?? .nothing
+    if before != new.charge {
+      var usage = try usage(of: new.user, in: tx)
+      usage.remove(before)
+      usage.add(new.charge)
+      try tx.put(users, Key.user(new.user), usage.record)
+    }
+    let held = old.map { $0.isLive ? $0.object : .none } ?? .none
+    let holds = new.isLive ? new.object : .none
+    if held != holds {
+      try countOwner(of: holds, by: 1, in: tx, &change)
+      try countOwner(of: held, by: -1, in: tx, &change)
+    }
+    if old?.status != new.status || old?.deleted != new.deleted || held != holds { change.queueChanged = true }
+    change.note(new, over: old)
+  }
+
+  /// Writes an object, its rows and the box's usage; nil gives it up and leaves its file to the volume.
+  func put(
+    _ new: StoredObject?, over old: StoredObject?, in tx: borrowing WriteTransaction, _ change: inout Change
+  ) throws {
+    guard let id = new?.id ?? old?.id else { return }
+    var box = try boxUsage(in: tx)
+    old?.charge(to: &box, sign: -1)
+    new?.charge(to: &box, sign: 1)
+    if new == nil, let old { box.discarded += old.bytesOnDisk }
+    try tx.put(meta, Array("box".utf8), box.record)
+    try replace(old?.rows ?? [], with: new?.rows ?? [], in: tx)
+    if let new {
+      try tx.put(objects, Key.object(id), new.record)
+    } else if let old {
+      try tx.delete(objects, Key.object(id))
+      try removeBlocks(of: old, in: tx)
+      try discard(StoredPath.object(id), bytes: old.bytesOnDisk, in: tx, &change)
+      change.goneObjects.append(id)
+    }
+  }
+
+  private func replace(
+    _ old: [DerivedRow], with new: [DerivedRow], in tx: borrowing WriteTransaction
+  ) throws {
+    for row in old where !new.contains(row) { try tx.delete(table(row.index), row.key) }
+    for row in new where !old.contains(row) { try tx.put(table(row.index), row.key, row.value) }
+  }
+
+  /// A finished object without owners stays as a cache; an unfinished one goes with its last owner.
+  private func countOwner(
+    of id: ObjectID, by step: Int, in tx: borrowing WriteTransaction, _ change: inout Change
+  ) throws {
+    guard let old = try object(id, in: tx) else { return }
+    var new = old
+    new.owners += step
+    if new.owners == 0, new.state == .filling {
+      try put(nil, over: old, in: tx, &change)
+    } else {
+      try put(new, over: old, in: tx, &change)
+    }
+  }
+
+  /// The next number of a sequence that never repeats.
+  func nextNumber(of sequence: String, in tx: borrowing WriteTransaction) throws -> UInt64 {
+    let key = Array(sequence.utf8)
+    let number = (try tx.get(meta, key).map { Key.number(in: $0, at: 0) } ?? 0) + 1
+    try tx.put(meta, key, Key.bigEndian(number))
+    return number
+  }
+}

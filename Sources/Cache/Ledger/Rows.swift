@@ -1,0 +1,76 @@
+// What follows from a record: its rows in the other tables. Everything that lists, orders or counts downloads and objects
+// is derived here and nowhere else, so that writing a record writes its rows, and an auditor can recompute them all.
+
+import LMDB
+
+/// A row that follows from a record.
+struct DerivedRow: Hashable {
+  enum Index: Hashable, CaseIterable {
+    case live, gone, claims, queue, owners, userLRU, boxLRU, byKey, unowned
+  }
+
+  var index: Index
+  var key: [UInt8]
+  var value: [UInt8]
+}
+
+extension Download {
+  var rows: [DerivedRow] {
+    let id = Key.download(id)
+    let user = Key.user(user)
+    guard isLive else { return [DerivedRow(index: .gone, key: user + id, value: [])] }
+    var rows = [
+      DerivedRow(index: .live, key: user + id, value: []),
+      DerivedRow(index: .claims, key: Key.claim(self.user, title), value: id),
+    ]
+    if status == .pending || status == .downloading {
+      rows.append(DerivedRow(index: .queue, key: id, value: Key.object(object)))
+    }
+    if object != .none {
+      rows.append(DerivedRow(index: .owners, key: Key.object(object) + id, value: []))
+    }
+    if isEvictable {
+      let value = Key.object(object) + Key.bigEndian(UInt64(totalBytes ?? 0))
+      rows.append(DerivedRow(index: .userLRU, key: user + Key.moment(lastWanted) + id, value: value))
+      rows.append(DerivedRow(index: .boxLRU, key: Key.moment(lastWanted) + id, value: value))
+    }
+    return rows
+  }
+}
+
+extension StoredObject {
+  var rows: [DerivedRow] {
+    let version = origin.version
+    var rows = [
+      DerivedRow(
+        index: .byKey, key: Key.origin(bucket: version.bucket, key: version.key) + Key.object(id), value: [])
+    ]
+    if state == .complete && owners == 0 {
+      rows.append(
+        DerivedRow(
+          index: .unowned, key: Key.moment(lastUsed) + Key.object(id), value: Key.bigEndian(UInt64(size))))
+    }
+    return rows
+  }
+
+  /// What the box's usage counts for it.
+  func charge(to box: inout BoxUsage, sign: Int) {
+    switch state {
+    case .complete: box.complete += sign * size
+    case .filling:
+      box.filling += sign * size
+      box.fillingStored += sign * storedBytes
+    }
+  }
+}
+
+extension EvictionCandidate {
+  /// From a row of either LRU index.
+  init(key: [UInt8], value: [UInt8]) throws(CorruptRecord) {
+    guard key.count >= 24, value.count == 16 else { throw CorruptRecord(table: "lru", reason: "a row of odd length") }
+    self.init(
+      download: Key.downloadID(endOf: key), object: ObjectID(Key.number(in: value, at: 0)),
+      bytes: try Key.size(in: value, at: 8, table: "lru"),
+      lastWanted: Timestamp(milliseconds: Int64(clamping: Key.number(in: key, at: key.count - 24))))
+  }
+}

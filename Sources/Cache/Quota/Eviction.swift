@@ -1,0 +1,85 @@
+// Who has to go. Pure decisions over candidates in the order least recently wanted first; nothing is changed here.
+
+/// A completed download that eviction might take.
+public struct EvictionCandidate: Sendable, Hashable {
+  public var download: DownloadID
+  public var object: ObjectID
+  public var bytes: Int
+  public var lastWanted: Timestamp
+
+  public init(download: DownloadID, object: ObjectID, bytes: Int, lastWanted: Timestamp) {
+    self.download = download
+    self.object = object
+    self.bytes = bytes
+    self.lastWanted = lastWanted
+  }
+}
+
+/// The rules of eviction: least recently played first, as few as needed, and none when all would not be enough.
+public enum Eviction {
+  /// Victims among one user's own downloads, so that `needed` bytes of quota come free; nil when that cannot be.
+  ///
+  /// - Parameters:
+  ///   - needed: bytes over the limit, more than 0.
+  ///   - isProtected: whether a download last wanted at that moment is within `playing_grace`.
+  ///   - next: the candidates, least recently wanted first, nil at the end.
+  public static func forQuota(
+    needed: Int, isProtected: (Timestamp) -> Bool, next: () throws -> EvictionCandidate?
+  ) rethrows -> [EvictionCandidate]? {
+    var victims: [EvictionCandidate] = []
+    var freed = 0
+    while freed < needed {
+      guard let candidate = try next() else { return nil }
+      guard candidate.bytes > 0, !isProtected(candidate.lastWanted) else { continue }
+      victims.append(candidate)
+      freed += candidate.bytes
+    }
+    return victims
+  }
+
+  /// What has to leave the disk so that `needed` bytes of room come free; nil when that cannot be.
+  ///
+  /// Objects that no one owns go first. Then downloads of all users, and only such whose object leaves with
+  /// them: one victim of a shared object frees nothing, so its owners go together or not at all.
+  ///
+  /// - Parameters:
+  ///   - nextUnowned: whole objects without an owner, least recently used first.
+  ///   - nextOwned: evictable downloads of all users, least recently wanted first; empty when eviction is off.
+  ///   - owners: how many live downloads hold the object.
+  public static func forRoom(
+    needed: Int, isProtected: (Timestamp) -> Bool,
+    nextUnowned: () throws -> (object: ObjectID, bytes: Int)?,
+    nextOwned: () throws -> EvictionCandidate?,
+    owners: (ObjectID) throws -> Int
+  ) rethrows -> RoomPlan? {
+    var plan = RoomPlan()
+    var freed = 0
+    while freed < needed, let unowned = try nextUnowned() {
+      guard unowned.bytes > 0 else { continue }
+      plan.objects.append(unowned.object)
+      freed += unowned.bytes
+    }
+    var waiting: [ObjectID: [EvictionCandidate]] = [:]
+    while freed < needed {
+      guard let candidate = try nextOwned() else { return nil }
+      guard candidate.bytes > 0, !isProtected(candidate.lastWanted) else { continue }
+      waiting[candidate.object, default: []].append(candidate)
+      if waiting[candidate.object]!.count == (try owners(candidate.object)) {
+        plan.downloads += waiting[candidate.object]!
+        plan.objects.append(candidate.object)
+        freed += candidate.bytes
+      }
+    }
+    return plan
+  }
+}
+
+/// What a full box gives up for something new.
+public struct RoomPlan: Sendable, Hashable {
+  /// Downloads to evict, each with its object among `objects`.
+  public var downloads: [EvictionCandidate] = []
+  /// Objects whose files go.
+  public var objects: [ObjectID] = []
+
+  public init() {}
+}

@@ -1,0 +1,86 @@
+// What users and the box are charged: plain counters, changed only in the transaction that changes the record.
+
+/// What a user's live downloads count for, in bytes.
+public struct Usage: Sendable, Hashable {
+  /// Completed downloads.
+  public var used: Int
+  /// Unfinished ones, at full size.
+  public var reserved: Int
+
+  public init(used: Int = 0, reserved: Int = 0) {
+    self.used = used
+    self.reserved = reserved
+  }
+
+  /// What both make together; the quota limits this.
+  public var total: Int { used + reserved }
+
+  mutating func add(_ charge: Charge) {
+    switch charge {
+    case .nothing: break
+    case .reserved(let bytes): reserved += bytes
+    case .used(let bytes): used += bytes
+    }
+  }
+
+  mutating func remove(_ charge: Charge) {
+    switch charge {
+    case .nothing: break
+    case .reserved(let bytes): reserved -= bytes
+    case .used(let bytes): used -= bytes
+    }
+    precondition(used >= 0 && reserved >= 0, "a charge is released once")
+  }
+}
+
+/// What the box's disk is charged, in bytes of video.
+public struct BoxUsage: Sendable, Hashable {
+  /// Whole objects, owned or not.
+  public var complete: Int
+  /// Objects on their way, at full size.
+  public var filling: Int
+  /// What of `filling` is on the disk and recorded.
+  public var fillingStored: Int
+  /// Objects given up whose files may still be there.
+  public var discarded: Int
+
+  public init(complete: Int = 0, filling: Int = 0, fillingStored: Int = 0, discarded: Int = 0) {
+    self.complete = complete
+    self.filling = filling
+    self.fillingStored = fillingStored
+    self.discarded = discarded
+  }
+
+  /// What counts against `capacity`.
+  public var occupied: Int { complete + filling + discarded }
+}
+
+/// The room that the box has: its own limits and what the file system says.
+public struct BoxLimits: Sendable, Hashable {
+  /// Bytes of video kept at the most; nil for what the file system holds.
+  public var capacity: Int?
+  /// Bytes always left free on the file system.
+  public var reserve: Int
+  /// Bytes free on the file system just now, for us; nil when it could not be asked.
+  public var free: Int?
+
+  public init(capacity: Int?, reserve: Int, free: Int?) {
+    self.capacity = capacity
+    self.reserve = reserve
+    self.free = free
+  }
+
+  /// Bytes that must be freed before `size` more fit; 0 when they fit, and nothing is negative.
+  ///
+  /// What is reserved and not yet written is taken from the free bytes. What is discarded is gone from `capacity`
+  /// as soon as its file is, which happens before anything new is written.
+  public func shortfall(for size: Int, in box: BoxUsage) -> Int {
+    var short = 0
+    if let capacity { short = max(short, box.complete + box.filling + size - capacity) }
+    if let free {
+      let promised = box.filling - box.fillingStored
+      short = max(short, size + promised + reserve - (free + box.discarded))
+    }
+    return short
+  }
+}

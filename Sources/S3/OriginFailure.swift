@@ -1,0 +1,118 @@
+// OriginFailure: what an answer means that is not the one asked for, told apart by what mends it.
+
+/// Why an object store's answer is of no use, by what would have to happen for a better one.
+public enum OriginFailure: Error, Sendable, Hashable {
+  /// There is no such object (404).
+  case missing
+  /// The credentials do not open it, or there are none (401, 403, a token that ran out); with S3's code if it said one.
+  case denied(code: String?)
+  /// The signature's time is more than 15 minutes off the store's; with the store's, in seconds since 1970.
+  case skewed(serverDate: Int64?)
+  /// The bucket is elsewhere: in this region, or where the store's `Location` points. Nothing is followed blindly.
+  case redirected(region: String?, location: String?)
+  /// Something else answered in the store's place: a captive portal, a proxy that wants a login.
+  case unreachable(reason: String)
+  /// The store is in trouble or told a lie; worth another try, after so many seconds when it said how many.
+  case troubled(reason: String, retryAfter: Int?)
+  /// The store will not, however often it is asked: a wrong bucket or a request that it does not understand.
+  case refused(status: Int, text: String)
+}
+
+extension OriginFailure: CustomStringConvertible {
+  /// What is wrong and, where it is a setting's fault, which one.
+  public var description: String {
+    switch self {
+    case .missing: "the origin has no such object"
+    case .denied(let code): "the origin denies access" + (code.map { " (\($0))" } ?? "") + "; check the credentials"
+    case .skewed: "the origin says that this machine's clock is wrong; set the time"
+    case .redirected(let region?, _): "the bucket is in region \(region); configure origin.region = \"\(region)\""
+    case .redirected(nil, let location):
+      "the origin redirects" + (location.map { " to \($0)" } ?? "") + "; configure its endpoint and region"
+    case .unreachable(let reason): reason
+    case .troubled(let reason, _): reason
+    case .refused(let status, let text): "the origin refuses with status \(status): \(text)"
+    }
+  }
+}
+
+extension OriginFailure {
+  /// Codes that pass, whatever status they come with.
+  private static let passing: Set<String> = [
+    "SlowDown", "RequestTimeout", "InternalError", "ServiceUnavailable", "Throttling", "ThrottlingException",
+    "RequestLimitExceeded", "TooManyRequests", "OperationAborted", "Busy",
+  ]
+  private static let badTokens: Set<String> = ["ExpiredToken", "InvalidToken", "TokenRefreshRequired"]
+
+  /// Interprets a status that is no success.
+  init(status: Int, error: S3ErrorBody?, region: String, now: Int64, header: (String) -> String?) {
+    let code = error?.code
+    let said = [code, error?.message].compactMap { $0 }.joined(separator: ": ")
+    if status == 407 || status == 511 {
+      self = .unreachable(reason: "the network wants a login first (status \(status))")
+    } else if (300..<400).contains(status) || status == 400,
+      let bucketRegion = header("x-amz-bucket-region") ?? error?.region, bucketRegion != region
+    {
+      self = .redirected(region: bucketRegion, location: header("location"))
+    } else if [301, 302, 303, 307, 308].contains(status) {
+      self = Self.redirection(isStore: code != nil || Self.isFromStore(header), location: header("location"))
+    } else if code.map(Self.passing.contains) ?? false || [408, 409, 425, 429].contains(status)
+      || (500..<600).contains(status)
+    {
+      let reason = "the origin answers with status \(status)" + (said.isEmpty ? "" : ": \(said)")
+      self = .troubled(reason: reason, retryAfter: Self.retryAfter(header("retry-after"), now: now))
+    } else if Self.isForeignPage(header, error) {
+      self = .unreachable(reason: "a web page answered in the origin's place (status \(status)): a captive portal?")
+    } else {
+      self = Self.judgement(status: status, code: code, said: said, now: now, header: header)
+    }
+  }
+
+  /// A page in HTML without any of a store's headers comes from somebody in between.
+  static func isForeignPage(_ header: (String) -> String?, _ error: S3ErrorBody? = nil) -> Bool {
+    guard let type = header("content-type")?.lowercased(), type.trimmed.hasPrefix("text/html") else { return false }
+    return error?.code == nil && !isFromStore(header)
+  }
+
+  /// Seconds to wait, from `Retry-After` in either form (RFC 9110 section 10.2.3); the caller caps them.
+  static func retryAfter(_ value: String?, now: Int64) -> Int? {
+    guard let text = value?.trimmed else { return nil }
+    if let seconds = decimal(text) { return seconds }
+    guard let date = CalendarTime(httpDate: text)?.unixSeconds else { return nil }
+    let (wait, overflow) = date.subtractingReportingOverflow(now)
+    return overflow ? nil : Int(max(0, wait))
+  }
+
+  private static func judgement(
+    status: Int, code: String?, said: String, now: Int64, header: (String) -> String?
+  ) -> OriginFailure {
+    let refused = OriginFailure.refused(status: status, text: said.isEmpty ? "no reason given" : said)
+    switch status {
+    case 404: return code == "NoSuchBucket" ? refused : .missing
+    case 401: return .denied(code: code)
+    case 400: return code.map(badTokens.contains) ?? false ? .denied(code: code) : refused
+    case 403:
+      let date = header("date").flatMap { CalendarTime(httpDate: $0)?.unixSeconds }
+      if code == "RequestTimeTooSkewed" { return .skewed(serverDate: date) }
+      // An answer to HEAD has no body that would tell; the clocks do.
+      if code == nil, let date {
+        let (difference, overflow) = now.subtractingReportingOverflow(date)
+        if overflow || difference.magnitude > SignatureV4.allowedSkew.magnitude { return .skewed(serverDate: date) }
+      }
+      return .denied(code: code)
+    case 400..<500: return refused
+    default:
+      return .troubled(reason: "the origin answers with status \(status), which was not asked for", retryAfter: nil)
+    }
+  }
+
+  /// A store says where a bucket is; whoever else redirects wants a browser to see a page.
+  private static func redirection(isStore: Bool, location: String?) -> OriginFailure {
+    if isStore { return .redirected(region: nil, location: location) }
+    let target = location.map { " to \($0)" } ?? ""
+    return .unreachable(reason: "something redirects the origin's requests\(target): a captive portal?")
+  }
+
+  private static func isFromStore(_ header: (String) -> String?) -> Bool {
+    ["x-amz-request-id", "x-amz-id-2", "x-amz-bucket-region"].contains { header($0) != nil }
+  }
+}

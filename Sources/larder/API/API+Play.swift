@@ -1,0 +1,103 @@
+// Playing: by the header's token or by a link, and the links themselves. Also what there is to play: the catalogue.
+
+import Access
+import Cache
+import HTTP
+import LMDB
+import Loop
+
+extension API {
+  /// `GET`, `HEAD /api/downloads/{id}/play`, when the title is not open yet or the token not known.
+  func play(_ request: APIRequest, id text: String) async throws -> Reply {
+    let id = DownloadID(text)
+    let record = try id.flatMap { id in try box.read { try $0.download(id, in: $1) } }
+    let user: UserID
+    if request.bearer != nil || request.parameter("token") == nil {
+      user = try box.door.admit(request)
+    } else {
+      user = try admit(link: request.parameter("token") ?? "", to: record)
+    }
+    guard let download = record, download.user == user, download.isLive else { throw Rejection.notFound }
+    guard download.status == .completed else { throw Rejection.notReady(download.status) }
+    guard let playable = try await box.titles.playable(download) else { throw Rejection.notFound }
+    return .play(playable)
+  }
+
+  /// A link names its download and, through it, its user.
+  private func admit(link token: String, to record: Download?) throws -> UserID {
+    let bad = Rejection.link("the link does not open this title; ask for a new one")
+    guard let record else { throw bad }
+    switch box.door.verify(link: Array(token.utf8), for: record.id, of: record.user) {
+    case .good: return record.user
+    case .expired: throw Rejection.link("the link has expired; ask for a new one")
+    case .bad: throw bad
+    }
+  }
+
+  /// `POST /api/downloads/{id}/play-url`
+  func link(_ request: APIRequest, _ user: UserID, _ id: String) throws -> Reply {
+    let download = try own(user, id)
+    var seconds: Int64 = 4 * 3600
+    if !request.body.isEmpty {
+      let document: JSONValue
+      do { document = try JSONReader.read(request.body) } catch {
+        throw Rejection.invalid("the body is no JSON: \(error)")
+      }
+      guard document.object != nil else { throw Rejection.invalid("the body must be an object, or empty") }
+      if let asked = document["ttl_seconds"] {
+        guard let number = asked.integer, (1...604_800).contains(number) else {
+          throw Rejection.invalid("ttl_seconds must be a whole number from 1 to 604800")
+        }
+        seconds = number
+      }
+    }
+    let expiry = Clock.now.milliseconds / 1000 + seconds
+    let token = box.door.links.sign(download: download.id.description, user: user.text, expiresAt: expiry)
+    let body = DownloadView.json { writer in
+      writer.object { writer in
+        writer.field("url", "/api/downloads/\(download.id)/play?token=\(token)")
+        writer.field("expires_at", milliseconds: Int(expiry * 1000))
+      }
+    }
+    return .bytes(.ok, .json, body)
+  }
+
+  /// `GET /api/catalog`: the platform's list, and for each quality whether the box holds it and whether it fits.
+  func catalogue(_ request: APIRequest, _ user: UserID) throws -> Reply {
+    guard box.catalogue.isConfigured else { throw Rejection.nothingHere("this box has no catalogue (origin.catalog_key)") }
+    let titles = box.catalogue.copy?.titles ?? []
+    let bucket = box.origin.bucket
+    let limit = box.policy.quota(of: user)
+    let body = try box.read { ledger, tx in
+      let free = try limit.map { max(0, $0 - (try ledger.usage(of: user, in: tx).total)) }
+      var holdings: [String: Bool] = [:]
+      for quality in titles.flatMap(\.qualities) {
+        holdings[quality.key] = try ledger.wholeVersion(ofKey: quality.key, bucket: bucket, in: tx) != nil
+      }
+      return DownloadView.json { writer in
+        writer.object { writer in
+          writer.field("titles", array: { writer in
+            for title in titles { write(title, holdings, free, to: &writer) }
+          })
+        }
+      }
+    }
+    return .bytes(.ok, .json, body)
+  }
+
+  private func write(_ title: CatalogueTitle, _ holdings: [String: Bool], _ free: Int?, to writer: inout JSONWriter) {
+    writer.object { writer in
+      for member in title.members where member.name != "qualities" { writer.field(member.name, member.value) }
+      writer.field("qualities", object: { writer in
+        for quality in title.qualities {
+          writer.field(quality.name, object: { writer in
+            writer.field("key", quality.key)
+            writer.field("size", quality.size)
+            writer.field("held", holdings[quality.key] ?? false)
+            writer.field("fits", free.map { (quality.size ?? 0) <= $0 } ?? true)
+          })
+        }
+      })
+    }
+  }
+}

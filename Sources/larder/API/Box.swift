@@ -1,0 +1,105 @@
+// Everything that the API's answers are made of, in one hand: the ledger and its writer, the fills, the origin, the rules.
+
+import Cache
+import HTTP
+import LMDB
+import Loop
+
+/// The parts of the running daemon that requests work with.
+@EventLoop
+final class Box {
+  let writer: LedgerWriter
+  let volume: Volume
+  let origin: OriginClient
+  let fills: Fills
+  let catalogue: Catalogue
+  let titles: OpenTitles
+  let events: EventHub
+  let log: EventLog
+  var door: Door
+  var policy: Policy
+  var keyOf: (Title) -> String
+  /// Plays that are not in the ledger yet.
+  private var plays = AccessLog()
+  private let playTimer = Timer()
+
+  init(
+    writer: LedgerWriter, volume: Volume, origin: OriginClient, fills: Fills, catalogue: Catalogue, door: Door,
+    policy: Policy, log: EventLog, keyOf: @escaping (Title) -> String
+  ) {
+    self.writer = writer
+    self.volume = volume
+    self.origin = origin
+    self.fills = fills
+    self.catalogue = catalogue
+    self.door = door
+    self.policy = policy
+    self.log = log
+    self.keyOf = keyOf
+    titles = OpenTitles(volume: volume, ledger: writer.ledger)
+    events = EventHub()
+    titles.played = { [unowned self] in played($0) }
+    events.currentViews = { [unowned self] user in
+      let filter = DownloadFilter(statuses: [.pending, .downloading, .paused], limit: 1000)
+      return (try? read { try $0.list(of: user, filter, in: $1).downloads.map { try view($0) } }) ?? []
+    }
+  }
+
+  /// Reads the ledger as it is now; nothing of it may be kept beyond the closure.
+  func read<T>(_ body: (Ledger, borrowing ReadTransaction) throws -> T) throws -> T {
+    try writer.ledger.environment.read { tx in try body(writer.ledger, tx) }
+  }
+
+  /// Changes the ledger. Plays that came before count in what is decided.
+  func change<T: Sendable>(_ body: @escaping LedgerWriter.Body<T>) async throws -> T {
+    flushPlays()
+    return try await writer.change(body)
+  }
+
+  /// The download as the API shows it.
+  func view(_ download: Download) throws -> DownloadView {
+    let object = try read { ledger, tx in try ledger.object(download.object, in: tx) }
+    let live = download.status.isUnfinished ? fills.live(download) : (bytesPerSecond: 0, trouble: nil)
+    return DownloadView(
+      download: download, downloadedBytes: object?.shownBytes(of: download) ?? download.endedBytes,
+      bytesPerSecond: live.bytesPerSecond, trouble: live.trouble ?? download.trouble,
+      filePath: download.status == .completed && download.isLive ? policy.link(of: download) : nil)
+  }
+
+  /// What a commit means to everything that remembers: nothing given up is served, nothing new waits unseen.
+  func committed(_ change: Change) {
+    for (id, download) in change.downloads {
+      if !download.isLive || download.status != .completed { titles.forget(id) }
+      if change.news.contains(id), events.isHeard(by: download.user), let view = try? view(download) {
+        events.publish(view)
+      }
+    }
+    for object in change.goneObjects { fills.forget(object) }
+    if change.queueChanged { fills.schedule() }
+  }
+
+  // MARK: Plays
+
+  private func played(_ download: DownloadID) {
+    plays.touch(download, at: Clock.now)
+    guard !playTimer.isActive else { return }
+    playTimer.start(after: .milliseconds(500)) { [weak self] in self?.flushPlays() }
+  }
+
+  /// Hands the plays since the last time to the ledger.
+  func flushPlays() {
+    guard !plays.isEmpty else { return }
+    playTimer.stop()
+    let drained = plays.drain()
+    writer.submit { ledger, tx, change in
+      try ledger.touch(drained, in: tx, &change)
+    } done: { [log] result in
+      if case .failure(let error) = result { log.fault("play.record", "plays could not be recorded: \(error)") }
+    }
+  }
+}
+
+extension StoredObject {
+  /// What of it counts for the download: all once completed, and never all before.
+  func shownBytes(of download: Download) -> Int { download.status == .completed ? size : shownBytes }
+}

@@ -1,0 +1,161 @@
+// The list of titles that the platform keeps in its bucket: read now and then, checked, and kept for when there is no network.
+
+import Cache
+import Glibc
+import HTTP
+import Loop
+
+/// One title of the catalogue.
+struct CatalogueTitle: Sendable {
+  struct Quality: Sendable {
+    let name: String
+    let key: String
+    let size: Int?
+  }
+
+  let contentID: String
+  let qualities: [Quality]
+  /// Everything that the platform says of it, as it says it.
+  let members: [JSONValue.Member]
+}
+
+/// A catalogue that was read and made sense.
+struct CatalogueCopy: Sendable {
+  let titles: [CatalogueTitle]
+  /// The keys by content id and quality.
+  private let keys: [String: [String: String]]
+
+  /// What is wrong with a document that should be a catalogue.
+  struct Fault: Error, CustomStringConvertible {
+    let description: String
+  }
+
+  /// Reads `{"titles":[{"content_id":…,"qualities":{"720p":{"key":…,"size":…}}}]}`; unknown members are kept.
+  init(_ bytes: [UInt8]) throws(Fault) {
+    let document: JSONValue
+    do { document = try JSONReader.read(bytes) } catch { throw Fault(description: "it is no JSON: \(error)") }
+    guard let list = document["titles"]?.array else { throw Fault(description: "it has no array \"titles\"") }
+    var titles: [CatalogueTitle] = []
+    var keys: [String: [String: String]] = [:]
+    for (index, entry) in list.enumerated() {
+      let place = "titles[\(index)]"
+      guard let id = entry["content_id"]?.string, let members = entry.object else {
+        throw Fault(description: "\(place) has no text \"content_id\"")
+      }
+      var qualities: [CatalogueTitle.Quality] = []
+      for member in entry["qualities"]?.object ?? [] {
+        guard let key = member.value["key"]?.string, (1...1024).contains(key.utf8.count) else {
+          throw Fault(description: "\(place).qualities.\(member.name) has no text \"key\" of 1 to 1024 bytes")
+        }
+        qualities.append(
+          CatalogueTitle.Quality(name: member.name, key: key, size: member.value["size"]?.integer.map { Int($0) }))
+        keys[id, default: [:]][member.name] = key
+      }
+      titles.append(CatalogueTitle(contentID: id, qualities: qualities, members: members))
+    }
+    self.titles = titles
+    self.keys = keys
+  }
+
+  func key(of title: Title) -> String? { keys[title.contentID]?[title.quality] }
+}
+
+/// Keeps the catalogue fresh.
+@EventLoop
+final class Catalogue {
+  private let origin: OriginClient
+  private let log: EventLog
+  /// Where the last good copy lies.
+  private let path: String
+  private let disk = Worker(name: "catalogue")
+  private var key = ""
+  private let timer = Timer()
+  private(set) var copy: CatalogueCopy?
+
+  /// The largest catalogue that is read, in bytes.
+  private nonisolated static let limit = 64 << 20
+
+  init(path: String, origin: OriginClient, log: EventLog) {
+    self.path = path
+    self.origin = origin
+    self.log = log
+  }
+
+  /// Whether there is one to ask for.
+  var isConfigured: Bool { !key.isEmpty }
+
+  /// Reads the kept copy and then asks the origin, now and every `refresh`; "" for no catalogue.
+  func use(key: String, refresh: Duration) {
+    let isNew = key != self.key
+    self.key = key
+    guard !key.isEmpty else {
+      copy = nil
+      timer.stop()
+      return
+    }
+    if isNew || !timer.isActive {
+      EventLoop.spawn { [self] in
+        if copy == nil { await readKept() }
+        await readOrigin()
+      }
+    }
+    timer.start(after: refresh, every: refresh) { [weak self] in
+      guard let self else { return }
+      EventLoop.spawn { await self.readOrigin() }
+    }
+  }
+
+  private func readKept() async {
+    let path = path
+    guard let bytes = await disk.run({ SmallFile.read(path, limit: Self.limit) }), copy == nil else { return }
+    copy = try? CatalogueCopy(bytes)
+  }
+
+  private func readOrigin() async {
+    let asked = key
+    switch await origin.read(asked, limit: Self.limit) {
+    case .failure(let problem): log.warning("catalogue.unread", "the catalogue cannot be read: \(problem)")
+    case .success(let bytes):
+      guard asked == key else { return }
+      do {
+        let fresh = try CatalogueCopy(bytes)
+        copy = fresh
+        let path = path
+        if let error = await disk.run({ SmallFile.replace(path, with: bytes) }) {
+          log.warning("catalogue.unkept", "the catalogue cannot be kept for offline use: \(error)")
+        }
+        log.debug("catalogue.read", "the catalogue has \(fresh.titles.count) titles")
+      } catch {
+        log.warning("catalogue.unread", "\(asked): \(error); the last good one stays")
+      }
+    }
+  }
+}
+
+/// Small files, whole. Blocks: for the disk's threads and the start.
+enum SmallFile {
+  /// The bytes of a file; nil when it cannot be read or is larger than `limit`.
+  static func read(_ path: String, limit: Int) -> [UInt8]? {
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return nil }
+    let file = ObjectFile(owning: descriptor)
+    var status = stat()
+    guard unsafe fstat(descriptor, &status) == 0, status.st_size >= 0, Int(status.st_size) <= limit else { return nil }
+    var bytes = [UInt8](repeating: 0, count: Int(status.st_size))
+    let isWhole = try? unsafe bytes.withUnsafeMutableBytes { unsafe try file.read(into: $0, at: 0) }
+    return isWhole == true ? bytes : nil
+  }
+
+  /// Writes a file beside it, makes it durable, and puts it in place at once; the error, if any.
+  static func replace(_ path: String, with bytes: [UInt8]) -> DiskError? {
+    let fresh = path + ".new"
+    let descriptor = unsafe open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o640)
+    guard descriptor >= 0 else { return DiskError("open \(fresh)", errno) }
+    let file = ObjectFile(owning: descriptor)
+    do {
+      try file.write(bytes, at: 0)
+      try file.synchronize()
+    } catch { return error }
+    return unsafe rename(fresh, path) == 0 ? nil : DiskError("replace \(path)", errno)
+  }
+}

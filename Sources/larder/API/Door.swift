@@ -1,0 +1,43 @@
+// Who may in: bearer tokens from the header, links for one title from the query.
+
+import Access
+import Cache
+import HTTP
+import Loop
+
+/// The keys and rules of the moment, and the tokens they have accepted.
+@EventLoop
+struct Door {
+  private let tokens: TokenCache
+  let links: Links
+  let rules: AccessRules
+
+  init(rules: AccessRules, keys: TokenKeys, linkSecret: TokenSecret) {
+    self.rules = rules
+    tokens = TokenCache(verifier: TokenVerifier(rules: rules, keys: keys))
+    links = Links(secret: linkSecret)
+  }
+
+  /// The claims of a token that was verified before, without any work.
+  func known(_ token: UnsafeRawBufferPointer) -> Claims? {
+    unsafe tokens.lookup(token, at: Clock.now.milliseconds)
+  }
+
+  /// The user of a request to the API.
+  func admit(_ request: APIRequest) throws(Rejection) -> UserID {
+    guard let bearer = request.bearer else { throw .unauthorized(.missing) }
+    let verdict = unsafe bearer.withUnsafeBytes { unsafe tokens.verify($0, at: Clock.now.milliseconds) }
+    switch verdict {
+    case .failure(let refusal): throw .unauthorized(refusal)
+    case .success(let claims):
+      guard claims.isPremium || claims.isAdmin else { throw .premiumRequired(rules.requiredRole) }
+      guard let user = UserID(claims.user) else { throw .unauthorized(.subject) }
+      return user
+    }
+  }
+
+  /// Whether a link's token opens this download now.
+  func verify(link token: some Collection<UInt8>, for download: DownloadID, of user: UserID) -> LinkVerdict {
+    links.verify(token, download: download.description, user: user.text, at: Clock.now.milliseconds)
+  }
+}

@@ -1,0 +1,100 @@
+// Server-sent events: who listens, and what each is told when (WHATWG HTML, section 9.2).
+
+import Cache
+import HTTP
+import Loop
+
+/// One open event stream.
+@EventLoop
+final class EventSubscriber: Sendable {
+  let user: UserID
+  /// Takes bytes for the client.
+  var arrived: (@EventLoop ([UInt8]) -> Void)?
+  fileprivate var told: [DownloadID: (view: DownloadView, at: Cache.Timestamp)] = [:]
+  fileprivate var spoke = Clock.steady
+  fileprivate var cancelled: (@EventLoop () -> Void)?
+
+  fileprivate init(_ user: UserID) { self.user = user }
+
+  /// The client is gone.
+  func cancel() {
+    arrived = nil
+    cancelled?()
+  }
+
+  fileprivate func tell(_ view: DownloadView, at now: Cache.Timestamp) {
+    told[view.download.id] = (view, now)
+    let data = DownloadView.json { view.writeProgress(to: &$0) }
+    say(Array("event: download\ndata: ".utf8) + data + Array("\n\n".utf8), at: now)
+  }
+
+  fileprivate func say(_ bytes: [UInt8], at now: Cache.Timestamp) {
+    spoke = now
+    arrived?(bytes)
+  }
+}
+
+/// All open event streams, by user.
+@EventLoop
+final class EventHub {
+  private var subscribers: [UserID: [ObjectIdentifier: EventSubscriber]] = [:]
+  private let timer = Timer()
+  /// A user's unfinished downloads as they are now.
+  var currentViews: @EventLoop (UserID) -> [DownloadView] = { _ in [] }
+
+  /// Two a second for each download.
+  private static let pace: Int64 = 500
+  /// A comment this often keeps proxies and clients from giving up.
+  private static let heartbeat: Int64 = 15_000
+
+  /// A new stream; it begins with the state of everything unfinished.
+  func subscribe(_ user: UserID) -> EventSubscriber {
+    let subscriber = EventSubscriber(user)
+    let id = ObjectIdentifier(subscriber)
+    subscriber.cancelled = { [weak self] in self?.remove(id, of: user) }
+    subscribers[user, default: [:]][id] = subscriber
+    if !timer.isActive {
+      timer.start(after: .milliseconds(Self.pace), every: .milliseconds(Self.pace)) { [weak self] in self?.look() }
+    }
+    return subscriber
+  }
+
+  /// Tells the current state to a stream that has just begun.
+  func greet(_ subscriber: EventSubscriber) {
+    let now = Clock.steady
+    subscriber.say(Array(": larder\n\n".utf8), at: now)
+    for view in currentViews(subscriber.user) { subscriber.tell(view, at: now) }
+  }
+
+  /// Whether anybody wants to hear of this user's downloads.
+  func isHeard(by user: UserID) -> Bool { subscribers[user] != nil }
+
+  /// The status of a download changed: that is told at once.
+  func publish(_ view: DownloadView) {
+    let now = Clock.steady
+    for subscriber in (subscribers[view.download.user] ?? [:]).values { subscriber.tell(view, at: now) }
+  }
+
+  private func look() {
+    let now = Clock.steady
+    for (user, listening) in subscribers {
+      let views = currentViews(user)
+      for subscriber in listening.values {
+        for view in views {
+          let last = subscriber.told[view.download.id]
+          if let last, last.view == view || now.milliseconds - last.at.milliseconds < Self.pace - 20 { continue }
+          subscriber.tell(view, at: now)
+        }
+        if now.milliseconds - subscriber.spoke.milliseconds >= Self.heartbeat {
+          subscriber.say(Array(": still here\n\n".utf8), at: now)
+        }
+      }
+    }
+  }
+
+  private func remove(_ id: ObjectIdentifier, of user: UserID) {
+    subscribers[user]?[id] = nil
+    if subscribers[user]?.isEmpty ?? false { subscribers[user] = nil }
+    if subscribers.isEmpty { timer.stop() }
+  }
+}

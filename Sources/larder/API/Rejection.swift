@@ -1,0 +1,83 @@
+// Every way in which the API says no, with its status and stable code. One place maps what went wrong to what is answered.
+
+import Access
+import Cache
+import HTTP
+
+/// A request that is answered with a problem.
+struct Rejection: Error {
+  let problem: Problem
+  var fields: [Reply.Field] = []
+
+  private init(_ status: Status, _ code: String, _ detail: String, extras: [Problem.Extra] = [], _ fields: [Reply.Field] = []) {
+    problem = Problem(status, code: code, detail: detail, extras: extras)
+    self.fields = fields
+  }
+
+  /// The body, query or path is not what the endpoint takes; says which field.
+  static func invalid(_ detail: String) -> Rejection { Rejection(.badRequest, "invalid_request", detail) }
+
+  static func unauthorized(_ refusal: TokenRefusal) -> Rejection {
+    Rejection(.unauthorized, "unauthorized", "\(refusal)", [Reply.Field("WWW-Authenticate", refusal.challenge)])
+  }
+
+  static func link(_ detail: String) -> Rejection {
+    let challenge = "Bearer error=\"invalid_token\", error_description=\"\(detail)\""
+    return Rejection(.unauthorized, "unauthorized", detail, [Reply.Field("WWW-Authenticate", challenge)])
+  }
+
+  static func premiumRequired(_ role: String) -> Rejection {
+    Rejection(.forbidden, "premium_required", "the token is good, but it does not carry the role \(role)")
+  }
+
+  static let notFound = Rejection(.notFound, "not_found", "there is no such download of yours")
+
+  static func nothingHere(_ detail: String) -> Rejection { Rejection(.notFound, "not_found", detail) }
+
+  static func contentNotFound(_ title: Title) -> Rejection {
+    Rejection(
+      .notFound, "content_not_found", "the origin has no \(title.contentID) in \(title.quality); check both names")
+  }
+
+  static func notReady(_ status: Download.Status) -> Rejection {
+    let advice = status == .failed ? "retry it" : "wait until it is completed"
+    return Rejection(.conflict, "not_ready", "the download is \(status.word), so there is nothing to play yet; \(advice)")
+  }
+
+  static func conflict(_ status: Download.Status, _ operation: String) -> Rejection {
+    Rejection(.conflict, "conflict", "the download is \(status.word), which does not go with \(operation)")
+  }
+
+  static func methodNotAllowed(_ allowed: [Method]) -> Rejection {
+    let names = allowed.map { "\($0.name)" }.joined(separator: ", ")
+    return Rejection(
+      .methodNotAllowed, "method_not_allowed", "this resource takes \(names)", [Reply.Field("Allow", names)])
+  }
+
+  static func originRefused(_ why: String) -> Rejection {
+    Rejection(.badGateway, "origin_refused", "\(why); this is for the box's administrator to mend")
+  }
+
+  static func refused(_ refusal: Cache.Refusal) -> Rejection {
+    switch refusal {
+    case .quotaExceeded(let limit, let used, let reserved, let needed):
+      Rejection(
+        .insufficientStorage, "quota_exceeded", refusal.trouble.message,
+        extras: [
+          Problem.Extra("limit_bytes", limit), Problem.Extra("used_bytes", used),
+          Problem.Extra("reserved_bytes", reserved), Problem.Extra("needed_bytes", needed),
+        ])
+    case .storageFull(let needed):
+      Rejection(
+        .insufficientStorage, "storage_full", refusal.trouble.message, extras: [Problem.Extra("needed_bytes", needed)])
+    }
+  }
+
+  /// The disk or the ledger failed us.
+  static func `internal`(_ request: UInt64) -> Rejection {
+    Rejection(.internalServerError, "internal", "our fault, logged as request \(request)")
+  }
+
+  static let draining = Rejection(
+    .serviceUnavailable, "busy", "the box is stopping; try again in a moment", [Reply.Field("Retry-After", "2")])
+}

@@ -1,0 +1,48 @@
+// The program: its subcommands and its exit statuses.
+
+import ArgumentParser
+import Glibc
+import Loop
+
+/// `larder`, the edge cache.
+@main
+struct Larder: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "larder",
+    abstract: "Keeps a platform's videos on a box near its users.",
+    discussion: "Premium users ask the box for titles; it downloads them from S3 and plays them to the local network.",
+    version: "larder \(Version.current)",
+    subcommands: [Serve.self, Check.self, Token.self])
+
+  /// The wrong usage of a command, and no command at all, is status 64.
+  static func main() {
+    EventLoop.ignoreBrokenPipes()
+    guard CommandLine.arguments.count > 1 else {
+      complain("no subcommand; try larder --help")
+      Glibc.exit(64)
+    }
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch let failure as StartFailure {
+      complain(failure.description)
+      Glibc.exit(failure.status)
+    } catch {
+      exit(withError: error)
+    }
+  }
+
+  /// One line on standard error for each of the text's lines.
+  static func complain(_ text: String) {
+    for line in text.split(separator: "\n") {
+      let bytes = Array("larder: \(line)\n".utf8)
+      _ = unsafe write(2, bytes, bytes.count)
+    }
+  }
+}
+
+/// `--config FILE`, which must exist; without it the default file must.
+struct ConfigurationOption: ParsableArguments {
+  @Option(name: .long, help: ArgumentHelp("The configuration file.", valueName: "FILE"))
+  var config = "/etc/larder/larder.toml"
+}

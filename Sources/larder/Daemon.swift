@@ -1,0 +1,141 @@
+// The daemon as a whole: its parts put together, started, reloaded, and brought to an end in order.
+
+import Cache
+import Configuration
+import Glibc
+import LMDB
+import Loop
+
+/// Why the daemon cannot start, with the exit status that says so to scripts.
+struct StartFailure: Error, CustomStringConvertible {
+  /// As the contract has them: 70, 75 or 78.
+  let status: Int32
+  let description: String
+
+  static func temporary(_ why: String) -> StartFailure { StartFailure(status: 75, description: why) }
+  static func configuration(_ why: String) -> StartFailure { StartFailure(status: 78, description: why) }
+  static func fault(_ why: String) -> StartFailure { StartFailure(status: 70, description: why) }
+}
+
+/// A running box.
+@EventLoop
+final class Daemon {
+  private var settings: Settings
+  private let log: EventLog
+  private let lock: Descriptor
+  private let writer: LedgerWriter
+  private let volume: Volume
+  private let origin: OriginClient
+  private let fills: Fills
+  private let box: Box
+  private let server: HTTPServer
+  /// Where it can be reached.
+  private(set) var addresses: [SocketAddress] = []
+
+  /// How long open responses may go on after the order to stop.
+  private static let grace = Duration.seconds(10)
+
+  /// Puts the parts together; nothing runs before `start`.
+  init(_ settings: Settings, log: EventLog) throws {
+    self.settings = settings
+    self.log = log
+    let path = settings.configuration.storage.path
+    do {
+      try DataDirectory.prepare(path)
+      lock = try DataDirectory.lock(path)
+    } catch let error as DiskError {
+      throw error.isOutOfSpace
+        ? StartFailure.temporary("the data directory: \(error)")
+        : StartFailure.configuration("storage.path: \(error)")
+    } catch {
+      throw StartFailure.temporary("\(error)")
+    }
+    let root = try DataDirectory.open(path)
+    let ledger: Ledger
+    do { ledger = try Ledger(path: "\(path)/ledger") } catch {
+      throw StartFailure.fault("the ledger at \(path)/ledger cannot be opened: \(error)")
+    }
+    writer = LedgerWriter(ledger, policy: settings.policy) { DataDirectory.freeBytes(root) }
+    volume = try Volume(path: path, ledger: writer)
+    origin = try OriginClient(settings.origin)
+    fills = Fills(
+      writer: writer, volume: volume, origin: origin, settings: settings.fills, bytesPerSecond: settings.rate, log: log)
+    let catalogue = Catalogue(path: "\(path)/ledger/catalog.json", origin: origin, log: log)
+    box = Box(
+      writer: writer, volume: volume, origin: origin, fills: fills, catalogue: catalogue,
+      door: Door(rules: settings.rules, keys: settings.keys, linkSecret: settings.secret), policy: settings.policy,
+      log: log, keyOf: settings.keyOf)
+    server = HTTPServer(handler: API(box), limits: settings.limits)
+    writer.onCommit { [volume, box] change in
+      volume.remove(change.discards)
+      EventLoop.submit { box.committed(change) }
+    }
+  }
+
+  /// Listens, takes up what was left undone, and serves.
+  ///
+  /// - Parameter passed: sockets of the service manager; used instead of `server.listen`.
+  func start(passed: [Int32] = []) async throws {
+    let listeners = try listen(passed)
+    for listener in listeners {
+      server.serve(listener)
+      addresses.append(listener.localAddress)
+      log.notice("listening", "listening on \(listener.localAddress)", [.address: "\(listener.localAddress)"])
+    }
+    for warning in settings.warnings { log.warning("configuration", warning) }
+    await takeUp()
+    box.catalogue.use(key: settings.configuration.origin.catalogKey, refresh: settings.configuration.catalog.refresh)
+    fills.schedule()
+  }
+
+  private func listen(_ passed: [Int32]) throws -> [Listener] {
+    do {
+      if !passed.isEmpty { return try passed.map { try Listener(adopting: $0) } }
+      return try settings.configuration.server.listen.map { address in
+        try Listener(address: SocketAddress(parsing: address.description))
+      }
+    } catch let error as LoopError {
+      throw StartFailure.temporary("\(error); stop what listens there, or choose another server.listen")
+    }
+  }
+
+  /// Files that were given up before a crash and are still there: removed now, a few at a time, never by a scan.
+  private func takeUp() async {
+    do {
+      let pending = try box.read { ledger, tx in try ledger.pendingDiscards(limit: 10_000, in: tx) }
+      volume.remove(pending)
+    } catch { log.fault("start.discards", "the list of files to remove cannot be read: \(error)") }
+  }
+
+  /// The settings after a reload; what cannot change while running stays as it was.
+  func reload(_ fresh: Settings, kept: [String]) {
+    settings = fresh
+    log.use(LogSettings(fresh.configuration.log))
+    writer.use(fresh.policy)
+    box.policy = fresh.policy
+    box.door = Door(rules: fresh.rules, keys: fresh.keys, linkSecret: fresh.secret)
+    box.keyOf = fresh.keyOf
+    origin.use(fresh.origin)
+    fills.use(fresh.fills, bytesPerSecond: fresh.rate)
+    fills.hurry()
+    server.use(fresh.limits)
+    box.catalogue.use(key: fresh.configuration.origin.catalogKey, refresh: fresh.configuration.catalog.refresh)
+    for warning in fresh.warnings { log.warning("configuration", warning) }
+    for key in kept { log.warning("configuration", "\(key) cannot change while running; restart larder for it") }
+  }
+
+  var configuration: Configuration { settings.configuration }
+
+  /// Stops accepting, lets open responses finish, makes every finished chunk durable.
+  func stop() async {
+    log.notice("stopping", "finishing open responses, then stopping")
+    async let drained: Void = server.drain(grace: Self.grace)
+    await fills.stop()
+    await drained
+    box.flushPlays()
+    await volume.finish()
+    await writer.finish()
+    origin.shutDown()
+    log.notice("stopped", "everything is on the disk")
+  }
+}

@@ -1,0 +1,37 @@
+// How a task on the loop waits for "something happened".
+
+import Cache
+import Loop
+
+/// Rung by callbacks, heard by one task. A ring before the wait is not lost.
+@EventLoop
+final class Bell {
+  private var rung = false
+  private var waiter: CheckedContinuation<Void, Never>?
+  private let timer = Timer()
+
+  /// Wakes the task that waits, or the next wait at once.
+  func ring() {
+    guard let waiter else {
+      rung = true
+      return
+    }
+    self.waiter = nil
+    timer.stop()
+    waiter.resume()
+  }
+
+  /// Waits for a ring, or until `deadline` on the steady clock.
+  func wait(until deadline: Timestamp? = nil) async {
+    if rung {
+      rung = false
+      return
+    }
+    if let deadline {
+      let left = max(1, deadline.milliseconds - Clock.steady.milliseconds)
+      timer.start(after: .milliseconds(left)) { [weak self] in self?.ring() }
+    }
+    await withCheckedContinuation { waiter = $0 }
+    rung = false
+  }
+}

@@ -1,0 +1,138 @@
+// One ranged request and its bytes: cut into blocks as they arrive, each handed to the disk as soon as it is whole.
+
+import Cache
+import Curl
+import Loop
+
+/// What a transfer tells its fill.
+@EventLoop
+protocol ChunkTransferOwner: AnyObject {
+  /// Bytes came in.
+  func received(_ count: Int)
+  /// The next block of `span` is whole. The transfer goes on only when `transfer.blockWritten()` keeps up.
+  func received(block: Int, _ bytes: [UInt8], by transfer: ChunkTransfer)
+  /// Over: so many blocks arrived.
+  func ended(_ transfer: ChunkTransfer, arrived: Int, _ outcome: FetchOutcome)
+}
+
+/// A ranged GET under way.
+///
+/// Memory: the block being filled and two at the disk, 256 KiB each at the most, and libcurl's own buffer; together
+/// below 1 MiB.
+@EventLoop
+final class ChunkTransfer: TransferReceiver {
+  let span: ChunkSpan
+  private let blockSize: Int
+  private let rate: RateLimit
+  private weak var owner: (any ChunkTransferOwner)?
+  private let judge: (TransferHead, _ error: [UInt8]) -> FetchOutcome?
+  private var transfer: Transfer?
+
+  private var block: [UInt8] = []
+  private var arrived = 0
+  private var atDisk = 0
+  private var received = 0
+  private var refused: FetchOutcome?
+  /// The head of an answer that is no success, whose body says why.
+  private var failure: TransferHead?
+  private var failureBody: [UInt8] = []
+  private var isPaused = false
+
+  /// - Parameters:
+  ///   - judge: what is wrong with an answer's head; nil when it is exactly what was asked for.
+  init(
+    _ span: ChunkSpan, blockSize: Int, rate: RateLimit, owner: any ChunkTransferOwner,
+    judge: @escaping (TransferHead, _ error: [UInt8]) -> FetchOutcome?
+  ) {
+    self.span = span
+    self.blockSize = blockSize
+    self.rate = rate
+    self.owner = owner
+    self.judge = judge
+  }
+
+  func started(_ transfer: Transfer) { self.transfer = transfer }
+
+  /// Drops the transfer; `ended` still comes.
+  func cancel() {
+    refused = .abandoned
+    transfer?.cancel()
+  }
+
+  /// The disk has taken a block off our hands.
+  func blockWritten() {
+    atDisk -= 1
+    resume()
+  }
+
+  private func resume() {
+    guard isPaused else { return }
+    isPaused = false
+    transfer?.resume()
+  }
+
+  // MARK: TransferReceiver
+
+  func received(head: TransferHead) -> Bool {
+    guard (200..<300).contains(head.status) else {
+      failure = head
+      return true
+    }
+    refused = judge(head, [])
+    return refused == nil
+  }
+
+  func received(bytes: UnsafeRawBufferPointer) -> BodyVerdict {
+    if failure != nil {
+      unsafe failureBody += bytes.prefix(Self.failureLimit - failureBody.count)
+      return failureBody.count < Self.failureLimit ? .taken : .abort
+    }
+    guard received + bytes.count <= span.bytes.count else {
+      refused = .troubled("the origin sent more than it was asked for", retryAfter: nil)
+      return .abort
+    }
+    guard atDisk < 2, rate.allows(bytes.count, else: { [weak self] in self?.resume() }) else {
+      isPaused = true
+      return .pause
+    }
+    var rest = unsafe bytes[...]
+    while unsafe !rest.isEmpty {
+      let wanted = blockLength - block.count
+      if block.isEmpty { block.reserveCapacity(blockLength) }
+      unsafe block.append(contentsOf: rest.prefix(wanted))
+      unsafe rest = rest.dropFirst(wanted)
+      if block.count == blockLength { hand() }
+    }
+    received += bytes.count
+    owner?.received(bytes.count)
+    return .taken
+  }
+
+  func finished(_ result: Result<TransferSummary, CurlError>) {
+    transfer = nil
+    if let failure { refused = refused ?? judge(failure, failureBody) }
+    let outcome: FetchOutcome
+    switch result {
+    case _ where refused != nil: outcome = refused!
+    case .success where received == span.bytes.count: outcome = .delivered
+    case .success: outcome = .unreachable("the origin ended its answer early")
+    case .failure(let error): outcome = FetchOutcome(error)
+    }
+    owner?.ended(self, arrived: arrived, outcome)
+  }
+
+  /// How much of an error's body is read: S3's are far smaller.
+  private static let failureLimit = 4096
+
+  /// The block that is being filled may be the object's short last one.
+  private var blockLength: Int { min(blockSize, span.bytes.count - arrived * blockSize) }
+
+  private func hand() {
+    let whole = block
+    block = []
+    let index = span.blocks.lowerBound + arrived
+    arrived += 1
+    atDisk += 1
+    owner?.received(block: index, whole, by: self)
+  }
+}

@@ -1,0 +1,225 @@
+// What the fill engine does for one object, top to bottom: ask, fetch, compare, link, complete. It survives everything
+// that mends by waiting, and says in the ledger what does not.
+
+import Cache
+import LMDB
+import Loop
+import S3
+
+/// The way of one object from the queue to `completed`.
+@EventLoop
+final class Errand {
+  enum Subject: Hashable {
+    /// A download waits for the origin to tell which version there is.
+    case version(of: DownloadID)
+    /// An object is to be brought in.
+    case object(ObjectID)
+  }
+
+  private let subject: Subject
+  private let writer: LedgerWriter
+  private let volume: Volume
+  private let origin: OriginClient
+  private let rate: RateLimit
+  private let settings: FillSettings
+  private let log: EventLog
+  private let bell = Bell()
+  private var attempts = 0
+  private var isStopped = false
+
+  /// The fill, while there is one.
+  private(set) var run: FillRun?
+  /// Why it waits, when no fill can say it.
+  private(set) var trouble: Trouble?
+  private(set) var isOver = false
+  var task: Task<Void, Never>?
+  /// Called when it begins to wait or goes on.
+  var changed: (@EventLoop () -> Void)?
+
+  init(
+    _ subject: Subject, writer: LedgerWriter, volume: Volume, origin: OriginClient, rate: RateLimit,
+    settings: FillSettings, log: EventLog
+  ) {
+    self.subject = subject
+    self.writer = writer
+    self.volume = volume
+    self.origin = origin
+    self.rate = rate
+    self.settings = settings
+    self.log = log
+  }
+
+  /// Whether it waits because of its own object, so that others may go ahead.
+  var yieldsTurn: Bool {
+    switch (run?.trouble ?? trouble)?.code {
+    case .originError, .storageError: true
+    default: false
+    }
+  }
+
+  func stop() {
+    isStopped = true
+    run?.stop()
+    bell.ring()
+  }
+
+  /// Ends a wait for the origin early.
+  func hurry() { bell.ring() }
+
+  func run() async {
+    defer { isOver = true }
+    while !isStopped {
+      do {
+        switch subject {
+        case .version(let download): return try await identify(download)
+        case .object(let object): return try await bringIn(object)
+        }
+      } catch {
+        // The ledger or the disk refused: nothing is lost, so it is tried again.
+        log.warning("fill.trouble", "\(error)")
+        await pause(.storageError, "\(error)", asked: nil)
+      }
+    }
+  }
+
+  // MARK: The version
+
+  private func identify(_ id: DownloadID) async throws {
+    while !isStopped {
+      guard let download = try read({ ledger, tx in try ledger.download(id, in: tx) }), download.waitsForVersion else {
+        return
+      }
+      switch await origin.head(download.key) {
+      case .found(let found):
+        return try await writer.change { ledger, tx, change in
+          try ledger.identify(id, as: found, in: tx, &change)
+        }
+      case let other:
+        if try await isFinal(other.outcome, for: { _, _ in [id] }) { return }
+      }
+    }
+  }
+
+  /// Fails the downloads when the answer will not mend by waiting; else waits.
+  private func isFinal(
+    _ outcome: FetchOutcome, for owners: @escaping @Sendable (Ledger, borrowing WriteTransaction) throws -> [DownloadID]
+  ) async throws -> Bool {
+    switch outcome {
+    case .unreachable(let why): await pause(.originUnreachable, why, asked: nil)
+    case .troubled(let why, let asked): await pause(.originError, why, asked: asked)
+    case .missing: return try await fail(owners, Trouble(.contentNotFound, "the origin has no such title or quality"))
+    case .denied(let why): return try await fail(owners, Trouble(.accessDenied, why))
+    case .delivered, .changed, .abandoned: break
+    }
+    return false
+  }
+
+  private func fail(
+    _ owners: @escaping @Sendable (Ledger, borrowing WriteTransaction) throws -> [DownloadID], _ trouble: Trouble
+  ) async throws -> Bool {
+    try await writer.change { ledger, tx, change in
+      try ledger.fail(try owners(ledger, tx), trouble, in: tx, &change)
+    }
+    return true
+  }
+
+  // MARK: The object
+
+  private func bringIn(_ id: ObjectID) async throws {
+    while !isStopped {
+      guard
+        let (object, present) = try read({ ledger, tx in
+          try ledger.object(id, in: tx).map { ($0, try ledger.map(of: $0, in: tx)) }
+        })
+      else { return }
+      if object.state == .complete { return try await finish(object) }
+      try await writer.change { ledger, tx, change in
+        try ledger.begin(try ledger.owners(of: id, in: tx), in: tx, &change)
+      }
+      let file = try await volume.open(object)
+      switch await fetch(object, present, file) {
+      case .stopped: return
+      case .whole:
+        if let mismatch = try await compare(object, file) {
+          log.warning("fill.mismatch", mismatch)
+          guard try await writer.change({ try $0.mismatch(id, mismatch, in: $1, &$2) }) else { return }
+        } else {
+          try await writer.change { ledger, tx, change in try ledger.finish(id, in: tx, &change) }
+          log.info("fill.complete", "\(object.origin.version.key): \(object.size) bytes are whole and verified")
+        }
+      case .changed: try await renew(object)
+      case .failed(let trouble):
+        _ = try await fail({ ledger, tx in try ledger.owners(of: id, in: tx) }, trouble)
+      }
+    }
+  }
+
+  private func fetch(_ object: StoredObject, _ present: BlockMap, _ file: ObjectFile) async -> FillRun.Ending {
+    let run = FillRun(
+      object, present: present, file: file, origin: origin, volume: volume, rate: rate, settings: settings)
+    self.run = run
+    defer { self.run = nil }
+    trouble = nil
+    return await run.run()
+  }
+
+  /// Nil when the whole is what the origin says it is; else what differs.
+  private func compare(_ object: StoredObject, _ file: ObjectFile) async throws -> String? {
+    guard let offered = object.origin.digest, offered.parts == 0,
+      let algorithm = DigestAlgorithm(number: offered.algorithm)
+    else { return nil }
+    let actual = try await volume.digest(file, size: object.size, algorithm)
+    guard actual != offered.bytes else { return nil }
+    return "\(object.origin.version.key): the origin's \(algorithm) does not match what it sent"
+  }
+
+  /// The origin holds another version: ask which, and begin again with it.
+  private func renew(_ object: StoredObject) async throws {
+    let id = object.id
+    switch await origin.head(object.origin.version.key) {
+    case .found(let found) where found.version == object.origin.version:
+      // It said 412 for the version that it still names: wait rather than run in a circle.
+      await pause(.originError, "the origin contradicts itself about its version", asked: nil)
+    case .found(let found):
+      log.notice("fill.renew", "\(object.origin.version.key): the origin has a new version, beginning again")
+      try await writer.change { ledger, tx, change in try ledger.renew(id, as: found, in: tx, &change) }
+    case let other:
+      _ = try await isFinal(other.outcome) { ledger, tx in try ledger.owners(of: id, in: tx) }
+    }
+  }
+
+  /// Links the whole object for every owner that waits for it.
+  private func finish(_ object: StoredObject) async throws {
+    let waiting = try read { ledger, tx in
+      try ledger.owners(of: object.id, in: tx).compactMap { try ledger.download($0, in: tx) }
+        .filter { $0.status.isUnfinished }
+    }
+    try await Self.link(waiting, volume: volume, writer: writer)
+  }
+
+  /// Makes the promised links and then says so in the ledger.
+  static func link(_ downloads: [Download], volume: Volume, writer: LedgerWriter) async throws {
+    for download in downloads {
+      try await volume.link(download.object, at: writer.link(of: download))
+    }
+    let ids = downloads.map(\.id)
+    guard !ids.isEmpty else { return }
+    try await writer.change { ledger, tx, change in try ledger.complete(ids, in: tx, &change) }
+  }
+
+  // MARK: Waiting
+
+  private func pause(_ code: Trouble.Code, _ why: String, asked: Int64?) async {
+    var random = SystemRandomNumberGenerator()
+    let wait = settings.retry.wait(attempt: attempts, asked: asked, using: &random)
+    attempts += 1
+    let until = Clock.steady.adding(milliseconds: wait)
+    trouble = Trouble(code, why, nextAttempt: until)
+    changed?()
+    if !isStopped { await bell.wait(until: until) }
+  }
+
+  private func read<T>(_ body: (Ledger, borrowing ReadTransaction) throws -> T) throws -> T {
+    try writer.ledger.environment.read { tx in try body(writer.ledger, tx) }
+  }
+}

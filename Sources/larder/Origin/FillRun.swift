@@ -1,0 +1,135 @@
+// One fill under way: it asks the `Fill` what to do, does it, and tells it what happened. All decisions are the value's.
+
+import Cache
+import Curl
+import Loop
+
+/// Fetches the missing blocks of one object.
+@EventLoop
+final class FillRun: ChunkTransferOwner {
+  /// How it ended.
+  enum Ending: Sendable {
+    /// Every block is durable and in the ledger.
+    case whole
+    /// The origin has another version.
+    case changed
+    case failed(Trouble)
+    /// Nobody wants it now.
+    case stopped
+  }
+
+  let object: StoredObject
+  private var fill: Fill
+  private let file: ObjectFile
+  private let origin: OriginClient
+  private let volume: Volume
+  private let rate: RateLimit
+  private let bell = Bell()
+  private var transfers: [ObjectIdentifier: ChunkTransfer] = [:]
+  private var isStopped = false
+  private var speed = SpeedMeter()
+
+  init(
+    _ object: StoredObject, present: BlockMap, file: ObjectFile, origin: OriginClient, volume: Volume,
+    rate: RateLimit, settings: FillSettings
+  ) {
+    self.object = object
+    self.file = file
+    self.origin = origin
+    self.volume = volume
+    self.rate = rate
+    self.fill = Fill(
+      of: object, present: present, chunkSize: settings.chunkSize, connections: settings.connections,
+      retry: settings.retry, seed: UInt64.random(in: .min ... .max))
+  }
+
+  /// Why it does not go on just now; nil when it does.
+  var trouble: Trouble? { fill.trouble }
+
+  /// Bytes a second over the last seconds.
+  var bytesPerSecond: Int { speed.rate(at: Clock.steady) }
+
+  /// Runs until it is whole or cannot go on; returns when nothing of it is under way any more.
+  func run() async -> Ending {
+    while true {
+      if isStopped {
+        guard transfers.isEmpty else {
+          await bell.wait()
+          continue
+        }
+        return .stopped
+      }
+      switch fill.next(at: Clock.steady) {
+      case .fetch(let span): fetch(span)
+      case .wait: await bell.wait()
+      case .waitUntil(let moment): await bell.wait(until: moment)
+      case .compare: return .whole
+      case .renew: return .changed
+      case .fail(let code, let message): return .failed(Trouble(code, message))
+      }
+    }
+  }
+
+  /// Ends it as soon as its transfers are gone.
+  func stop() {
+    isStopped = true
+    for transfer in transfers.values { transfer.cancel() }
+    bell.ring()
+  }
+
+  private func fetch(_ span: ChunkSpan) {
+    let transfer = ChunkTransfer(span, blockSize: object.blockSize, rate: rate, owner: self) {
+      [object, origin] head, error in
+      origin.judge(head, error: error, of: object.origin.version, span.bytes)
+    }
+    transfers[ObjectIdentifier(transfer)] = transfer
+    do {
+      transfer.started(try origin.get(object.origin.version, span.bytes, transfer))
+    } catch {
+      ended(transfer, arrived: 0, FetchOutcome(error))
+    }
+  }
+
+  // MARK: ChunkTransferOwner
+
+  func received(_ count: Int) { speed.add(count, at: Clock.steady) }
+
+  func received(block: Int, _ bytes: [UInt8], by transfer: ChunkTransfer) {
+    fill.progressed()
+    let write = BlockWrite(
+      object: object.id, file: file, index: block, offset: block * object.blockSize, bytes: bytes)
+    volume.write(
+      write,
+      BlockReport(
+        written: { _ in EventLoop.submit { transfer.blockWritten() } },
+        stored: { [weak self] _, blocks in EventLoop.submit { self?.stored(blocks) } },
+        lost: { [weak self] _, blocks, why in EventLoop.submit { self?.lost(blocks, why) } }))
+  }
+
+  func ended(_ transfer: ChunkTransfer, arrived: Int, _ outcome: FetchOutcome) {
+    transfers[ObjectIdentifier(transfer)] = nil
+    fill.ended(transfer.span, arrived: arrived, outcome, at: Clock.steady)
+    bell.ring()
+  }
+
+  private func stored(_ blocks: [Int]) {
+    fill.stored(blocks)
+    bell.ring()
+  }
+
+  private func lost(_ blocks: [Int], _ why: any Error) {
+    fill.lost(blocks, because: "\(why)", at: Clock.steady)
+    bell.ring()
+  }
+}
+
+/// What of the configuration a fill goes by.
+struct FillSettings: Sendable {
+  /// Titles at the same time.
+  var active: Int
+  /// Requests at the same time for each.
+  var connections: Int
+  /// In bytes.
+  var chunkSize: Int
+  var retry: RetryPolicy
+}

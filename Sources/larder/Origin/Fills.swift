@@ -1,0 +1,152 @@
+// Who is fetched when: the queue's oldest titles, `downloads.active` at a time, and what becomes of each.
+
+import Cache
+import LMDB
+import Loop
+
+/// The fill engine: takes downloads from the ledger's queue until each is completed or has failed.
+@EventLoop
+final class Fills {
+  private let writer: LedgerWriter
+  private let volume: Volume
+  private let origin: OriginClient
+  private let log: EventLog
+  private let rate: RateLimit
+  private var settings: FillSettings
+
+  /// What is under way: an object being brought in, or a download whose version the origin has yet to tell.
+  private var errands: [Errand.Subject: Errand] = [:]
+  private var isScheduling = false
+  private var scheduleAgain = false
+  private var isStopped = false
+
+  /// How many errands may wait for a sick origin besides the active ones.
+  private static let patience = 64
+  /// How far one look into the queue goes.
+  private static let look = 1024
+
+  init(
+    writer: LedgerWriter, volume: Volume, origin: OriginClient, settings: FillSettings, bytesPerSecond: Int?,
+    log: EventLog
+  ) {
+    self.writer = writer
+    self.volume = volume
+    self.origin = origin
+    self.settings = settings
+    self.rate = RateLimit(bytesPerSecond: bytesPerSecond)
+    self.log = log
+  }
+
+  /// New settings hold for what starts from now on; the rate at once.
+  func use(_ settings: FillSettings, bytesPerSecond: Int?) {
+    self.settings = settings
+    rate.set(bytesPerSecond: bytesPerSecond)
+    schedule()
+  }
+
+  /// Tries everything that waits for the origin now: credentials or the way to it may have changed.
+  func hurry() {
+    for errand in errands.values { errand.hurry() }
+  }
+
+  /// What the box knows of an object or download beyond the ledger: how fast, and why not.
+  func live(_ download: Download) -> (bytesPerSecond: Int, trouble: Trouble?) {
+    let subject: Errand.Subject = download.object == .none ? .version(of: download.id) : .object(download.object)
+    guard let errand = errands[subject] else { return (0, nil) }
+    return (errand.run?.bytesPerSecond ?? 0, errand.run?.trouble ?? errand.trouble)
+  }
+
+  /// The objects that are being brought in.
+  var activeObjects: [ObjectID] {
+    errands.keys.compactMap { if case .object(let id) = $0 { id } else { nil } }
+  }
+
+  /// An object is gone: whatever fetches it ends.
+  func forget(_ object: ObjectID) { errands[.object(object)]?.stop() }
+
+  /// Ends everything and waits until nothing is under way.
+  func stop() async {
+    isStopped = true
+    for errand in errands.values { errand.stop() }
+    while let errand = errands.values.first { await errand.task?.value }
+  }
+
+  // MARK: Scheduling
+
+  /// Looks at the queue and starts what has its turn; calls that come while it looks make it look once more.
+  func schedule() {
+    guard !isScheduling else {
+      scheduleAgain = true
+      return
+    }
+    isScheduling = true
+    EventLoop.spawn { [self] in
+      repeat {
+        scheduleAgain = false
+        do { try await look() } catch { log.fault("fill.schedule", "the queue cannot be read: \(error)") }
+      } while scheduleAgain && !isStopped
+      isScheduling = false
+    }
+  }
+
+  private func look() async throws {
+    guard !isStopped else { return }
+    let ledger = writer.ledger
+    var toBegin: [DownloadID] = []
+    try ledger.environment.read { tx in
+      for (subject, errand) in errands {
+        guard case .object(let id) = subject else {
+          if case .version(let id) = subject, try ledger.download(id, in: tx)?.waitsForVersion != true { errand.stop() }
+          continue
+        }
+        let owners = try ledger.owners(of: id, in: tx).compactMap { try ledger.download($0, in: tx) }
+        if !owners.contains(where: { $0.status == .pending || $0.status == .downloading }) { errand.stop() }
+        toBegin += owners.filter { $0.status == .pending }.map(\.id)
+      }
+      for entry in try ledger.queue(limit: Self.look, in: tx) {
+        let subject: Errand.Subject = entry.object == .none ? .version(of: entry.download) : .object(entry.object)
+        guard errands[subject] == nil else { continue }
+        // What is whole needs only its link: no turn, no origin.
+        let isWhole = try ledger.object(entry.object, in: tx)?.state == .complete
+        guard isWhole || hasTurn else { continue }
+        start(subject)
+      }
+    }
+    if !toBegin.isEmpty {
+      let ids = toBegin
+      try await writer.change { ledger, tx, change in try ledger.begin(ids, in: tx, &change) }
+    }
+  }
+
+  /// An errand that waits because of its own object gives its turn to others; one that waits for the network keeps it.
+  private var hasTurn: Bool {
+    let holding = errands.values.count { !$0.yieldsTurn }
+    return holding < settings.active && errands.count < settings.active + Self.patience
+  }
+
+  private func start(_ subject: Errand.Subject) {
+    let errand = Errand(
+      subject, writer: writer, volume: volume, origin: origin, rate: rate, settings: settings, log: log)
+    errand.changed = { [weak self] in self?.schedule() }
+    errands[subject] = errand
+    errand.task = EventLoop.spawn { [self] in
+      await errand.run()
+      errands[subject] = nil
+      schedule()
+    }
+    // It may have ended before it had a task to wait for.
+    if errand.isOver { errands[subject] = nil }
+  }
+
+  /// Waits until a download whose object the box holds whole has its link, or cannot have it now.
+  func settle(_ download: Download) async {
+    let subject = Errand.Subject.object(download.object)
+    if errands[subject] == nil { start(subject) }
+    await errands[subject]?.task?.value
+  }
+}
+
+extension Download {
+  /// Whether it still waits for the origin to tell its version.
+  var waitsForVersion: Bool { isLive && object == .none && (status == .pending || status == .downloading) }
+}

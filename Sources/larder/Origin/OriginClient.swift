@@ -1,0 +1,204 @@
+// The origin as the rest of the program sees it: questions about objects, signed and sent, and what the answers mean.
+
+import Cache
+import Curl
+import Loop
+import S3
+
+/// Where and how to ask; replaced as a whole by a reload.
+struct OriginSettings: Sendable {
+  var endpoint: S3.Endpoint
+  /// Nil for a public bucket: requests are not signed.
+  var credentials: Credentials?
+  var connectTimeout: Duration
+  var stallTimeout: Duration
+  /// A file of trusted certificates; nil for the system's.
+  var caFile: String?
+}
+
+/// What the origin says when asked for a title.
+enum OriginAnswer: Sendable {
+  case found(OriginObject)
+  /// A positive answer: there is none.
+  case missing
+  /// A positive answer: we may not.
+  case denied(String)
+  /// It will not, whatever the title: settings are wrong.
+  case refused(String)
+  case unreachable(String)
+  /// It is in trouble, asks for patience (milliseconds), or answered what cannot be right.
+  case troubled(String, retryAfter: Int64?)
+}
+
+/// Asks the origin.
+@EventLoop
+final class OriginClient {
+  private let transfers: Transfers
+  private var settings: OriginSettings
+  private var signer: SignatureV4?
+  static let userAgent = "larder/\(Version.current)"
+
+  init(_ settings: OriginSettings) throws(CurlError) {
+    // Each fill has its own limit; these only bound what could go wrong.
+    transfers = try Transfers(maxConnectionsPerHost: 4096, maxTotal: 4096)
+    self.settings = settings
+    signer = settings.credentials.map(SignatureV4.init)
+  }
+
+  func use(_ settings: OriginSettings) {
+    self.settings = settings
+    signer = settings.credentials.map(SignatureV4.init)
+  }
+
+  var bucket: String { settings.endpoint.bucket }
+
+  func shutDown() { transfers.shutDown() }
+
+  /// Asks which version of a key there is.
+  func head(_ key: String) async -> OriginAnswer {
+    var options = options(for: .head(Array(key.utf8)))
+    // Somebody waits for this one: an origin that takes connections and says nothing is as good as none.
+    options.deadline = settings.connectTimeout + min(settings.stallTimeout, .seconds(5))
+    do {
+      let (head, _) = try await transfers.perform(options, bodyLimit: 0)
+      let answer = ObjectResponse.head(
+        status: head.status, region: settings.endpoint.region, now: seconds, header: head.joined)
+      switch answer {
+      case .found(let found):
+        return .found(OriginObject(found, version: ObjectVersion(
+          bucket: settings.endpoint.bucket, key: key, etag: found.etag, size: found.size)))
+      case .failed(let failure): return OriginAnswer(failure)
+      }
+    } catch {
+      return OriginAnswer(error)
+    }
+  }
+
+  /// Reads a whole small object, such as the catalogue.
+  func read(_ key: String, limit: Int) async -> Result<[UInt8], OriginProblem> {
+    do {
+      let (head, body) = try await transfers.perform(options(for: .get(Array(key.utf8))), bodyLimit: limit)
+      guard head.status == 200, head["etag"] != nil else {
+        let failure = "\(key): the origin answers with status \(head.status)"
+        return .failure(OriginProblem(description: head.status == 200 ? "\(key): the answer is not a store's" : failure))
+      }
+      return .success(body)
+    } catch {
+      return .failure(OriginProblem(description: "\(error)"))
+    }
+  }
+
+  /// Starts a ranged request, pinned to the version.
+  func get(
+    _ version: ObjectVersion, _ bytes: Range<Int>, _ receiver: any TransferReceiver
+  ) throws(CurlError) -> Transfer {
+    let request = ObjectRequest.get(
+      Array(version.key.utf8), range: bytes.lowerBound...(bytes.upperBound - 1), ifMatch: version.etag)
+    return try transfers.start(options(for: request), receiver)
+  }
+
+  /// What is wrong with the answer to a ranged request; nil when it is exactly what was asked for.
+  func judge(
+    _ head: TransferHead, error: [UInt8], of version: ObjectVersion, _ bytes: Range<Int>
+  ) -> FetchOutcome? {
+    let asked = RangeAsked(
+      bytes.lowerBound...(bytes.upperBound - 1), total: version.size, etag: version.etag)
+    let scanned = error.isEmpty ? nil : unsafe error.withUnsafeBytes { unsafe S3ErrorBody(parsing: $0) }
+    let answer = ObjectResponse.range(
+      asked, status: head.status, error: scanned, region: settings.endpoint.region, now: seconds, header: head.joined)
+    switch answer {
+    case .good: return nil
+    case .changed: return .changed
+    case .failed(let failure): return OriginAnswer(failure).outcome
+    }
+  }
+
+  private var seconds: Int64 { Clock.now.milliseconds / 1000 }
+
+  private func options(for request: ObjectRequest) -> TransferOptions {
+    let signed = request.signed(
+      for: settings.endpoint, by: &signer, at: seconds, userAgent: Self.userAgent)
+    return TransferOptions(
+      method: request.method == "HEAD" ? .head : .get, url: signed.url, headers: signed.headers,
+      connectTimeout: settings.connectTimeout, stallTimeout: settings.stallTimeout, caFile: settings.caFile)
+  }
+}
+
+/// Why something could not be read from the origin, in words.
+struct OriginProblem: Error, CustomStringConvertible {
+  let description: String
+}
+
+extension TransferHead {
+  /// The values of a header by its lower-case name, joined as RFC 9110, section 5.3, has it.
+  func joined(_ name: String) -> String? {
+    let values = values(name)
+    return values.isEmpty ? nil : values.joined(separator: ", ")
+  }
+}
+
+extension OriginAnswer {
+  init(_ failure: OriginFailure) {
+    switch failure {
+    case .missing: self = .missing
+    case .denied: self = .denied("\(failure)")
+    case .unreachable(let reason): self = .unreachable(reason)
+    case .troubled(let reason, let seconds): self = .troubled(reason, retryAfter: seconds.map { Int64($0) * 1000 })
+    case .skewed, .redirected, .refused: self = .refused("\(failure)")
+    }
+  }
+
+  init(_ error: CurlError) {
+    switch error.kind {
+    case .couldNotResolve, .couldNotConnect, .timedOut, .stalled, .tls, .cut: self = .unreachable("\(error)")
+    case .tooLarge, .cancelled, .refusedByReceiver, .other: self = .troubled("\(error)", retryAfter: nil)
+    }
+  }
+
+  /// The same for a fill; wrong settings are waited out, since a reload mends them and nothing is lost until then.
+  var outcome: FetchOutcome {
+    switch self {
+    case .found: .delivered
+    case .missing: .missing
+    case .denied(let why): .denied(why)
+    case .unreachable(let why): .unreachable(why)
+    case .troubled(let why, let asked): .troubled(why, retryAfter: asked)
+    case .refused(let why): .troubled(why, retryAfter: nil)
+    }
+  }
+}
+
+extension FetchOutcome {
+  init(_ error: CurlError) { self = error.kind == .cancelled ? .abandoned : OriginAnswer(error).outcome }
+}
+
+// MARK: Digests in the ledger
+
+extension OriginObject {
+  /// What the ledger keeps of a head: the strongest digest of the whole object goes with it.
+  init(_ head: ObjectHead, version: ObjectVersion) {
+    let digest = ObjectDigest.strongest(of: head.digests, composites: false)
+    self.init(
+      version: version, lastModifiedSeconds: head.lastModified ?? 0,
+      digest: digest.map { OfferedDigest(algorithm: $0.algorithm.number, parts: 0, bytes: $0.bytes) })
+  }
+}
+
+extension DigestAlgorithm {
+  /// The ledger's number for it, never to be changed.
+  var number: UInt8 {
+    switch self {
+    case .sha256: 1
+    case .sha1: 2
+    case .crc64nvme: 3
+    case .crc32c: 4
+    case .crc32: 5
+    case .md5: 6
+    }
+  }
+
+  init?(number: UInt8) {
+    guard let known = Self.allCases.first(where: { $0.number == number }) else { return nil }
+    self = known
+  }
+}

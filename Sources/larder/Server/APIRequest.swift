@@ -1,0 +1,74 @@
+// A request that could not be answered on the spot, copied out of the connection's buffer, and what is answered to it.
+
+import Access
+import HTTP
+import Loop
+
+/// A request with everything that outlives the buffer it was read from.
+struct APIRequest: Sendable {
+  /// Names this request in logs and problems.
+  let number: UInt64
+  /// The head's bytes; parse them again to use them.
+  let head: [UInt8]
+  let method: Method
+  /// The path's segments, percent-decoded; nil when they cannot be.
+  let segments: [String]?
+  /// Names and values of the query, decoded; nil when they cannot be.
+  let query: [(name: String, value: String)]?
+  /// What follows `Bearer `; nil without it.
+  let bearer: [UInt8]?
+  let contentType: String?
+  let body: [UInt8]
+
+  init(number: UInt64, _ head: borrowing RequestHead, in bytes: UnsafeRawBufferPointer, body: [UInt8]) {
+    self.number = number
+    self.head = unsafe Array(bytes)
+    self.method = head.method
+    let path = unsafe head.path.bytes(in: bytes)
+    let parts = unsafe path.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).dropFirst()
+    let decoded = unsafe parts.map { unsafe PercentCoding.decodeString(UnsafeRawBufferPointer(rebasing: $0)) }
+    self.segments = decoded.contains { $0 == nil } ? nil : decoded.compactMap { $0 }
+    if let query = head.query {
+      let items = unsafe Array(Query(query.bytes(in: bytes))).map { ($0.name, $0.value) }
+      self.query = items.contains { $0.0 == nil || $0.1 == nil } ? nil : items.map { ($0.0 ?? "", $0.1 ?? "") }
+    } else {
+      self.query = []
+    }
+    self.bearer = unsafe Self.token(head, in: bytes)
+    self.contentType = unsafe head[.contentType]?.string(in: bytes)
+    self.body = body
+  }
+
+  /// The value of a query's parameter; the last one when it is repeated.
+  func parameter(_ name: String) -> String? { query?.last { $0.name == name }?.value }
+
+  private static func token(_ head: borrowing RequestHead, in bytes: UnsafeRawBufferPointer) -> [UInt8]? {
+    guard !head.isRepeated(.authorization), let value = head[.authorization] else { return nil }
+    return unsafe Authorization.bearerToken(in: value.bytes(in: bytes)).map { unsafe Array($0) }
+  }
+}
+
+/// What is answered.
+enum Reply: Sendable {
+  /// A whole body at once.
+  case bytes(Status, MediaType, [UInt8], [Field] = [])
+  /// A title's bytes; the request's own head says which of them.
+  case play(Playable)
+  /// Events until the client goes; the greeting is for the stream once it is open.
+  case events(EventSubscriber, greeting: @EventLoop @Sendable (EventSubscriber) -> Void)
+
+  /// A header field beyond the usual ones.
+  struct Field: Sendable {
+    let name: StaticString
+    let value: String
+
+    init(_ name: StaticString, _ value: String) {
+      self.name = name
+      self.value = value
+    }
+  }
+
+  static func problem(_ problem: Problem, _ fields: [Field] = []) -> Reply {
+    .bytes(problem.status, .problemJSON, problem.json, fields)
+  }
+}

@@ -1,0 +1,386 @@
+// One connection: bytes to requests, replies to bytes, in order. The fast path is one callback from readable to answered,
+// without a task, an allocation or a wait; what has to wait becomes a task and stops the reading until it is answered.
+
+import Cache
+import Glibc
+import HTTP
+import Loop
+
+/// A client's connection and where it stands.
+@EventLoop
+final class HTTPConnection {
+  private enum State {
+    /// Waiting for a request's first byte, or for the rest of its head.
+    case head
+    case body(BodyReader, head: [UInt8], content: [UInt8])
+    /// A task is finding the answer.
+    case answering
+    /// Bytes of an answer are waiting for the socket.
+    case sending
+    /// Server-sent events, until the client goes.
+    case streaming(EventSubscriber)
+    /// The last answer is out; what the client still sends is read away, so that it gets the answer and no reset.
+    case lingering
+    case closed
+  }
+
+  private unowned let server: HTTPServer
+  private let descriptor: Int32
+  private let readiness: Readiness
+  private var state = State.head
+  /// What was received and not used yet.
+  private var input: [UInt8] = []
+  /// Whether no byte of a next request has come yet.
+  private var isIdle = true
+  /// Milliseconds of the loop's clock; 0 for none.
+  private var deadline: UInt64 = 0
+  private var keepsAlive = true
+  private var output = Outgoing()
+  private var task: Task<Void, Never>?
+
+  init(_ descriptor: consuming Descriptor, server: HTTPServer) throws(LoopError) {
+    self.server = server
+    readiness = try Readiness(descriptor: descriptor.raw)
+    self.descriptor = descriptor.release()
+  }
+
+  /// Reads what is there already and then waits for more.
+  func begin() {
+    deadline = EventLoop.now.milliseconds + server.limits.idleTimeout
+    readiness.watch(.readable) { [unowned self] events in happened(events) }
+    readable()
+  }
+
+  private func happened(_ events: Readiness.Events) {
+    switch state {
+    case .head, .body: readable()
+    case .sending: pump()
+    case .streaming: events.contains(.writable) ? flushEvents() : discardInput()
+    case .lingering: discardInput()
+    case .answering: if events.contains(.failed) { close() }
+    case .closed: break
+    }
+  }
+
+  // MARK: Reading
+
+  private func readable() {
+    // What came before goes in front of what comes now.
+    let scratch = unsafe server.scratch
+    let kept = input.count
+    if kept > 0 { unsafe input.withUnsafeBytes { unsafe scratch.copyMemory(from: $0) } }
+    let room = unsafe UnsafeMutableRawBufferPointer(rebasing: scratch[kept..<min(scratch.count, kept + (64 << 10))])
+    switch unsafe Socket.read(descriptor, into: room) {
+    case .bytes(let count):
+      input.removeAll(keepingCapacity: false)
+      unsafe process(UnsafeRawBufferPointer(rebasing: scratch[..<(kept + count)]))
+    case .wouldBlock: break
+    case .closed, .failed: close()
+    }
+  }
+
+  /// Works through what was received: several requests may stand there, and the last may be incomplete.
+  private func process(_ bytes: UnsafeRawBufferPointer) {
+    var rest = unsafe bytes
+    while unsafe !rest.isEmpty {
+      switch state {
+      case .head:
+        switch unsafe RequestParser.parse(rest, into: &server.head) {
+        case .incomplete:
+          if isIdle { deadline = EventLoop.now.milliseconds + server.limits.headerTimeout }
+          isIdle = false
+          input = unsafe Array(rest)
+          return
+        case .refused(let refusal):
+          return refuse(refusal.status, code: Self.code(of: refusal.status), detail: refusal.reason.description)
+        case .complete(let length):
+          let head = unsafe UnsafeRawBufferPointer(rebasing: rest[..<length])
+          unsafe rest = UnsafeRawBufferPointer(rebasing: rest[length...])
+          unsafe headArrived(head)
+        }
+      case .body(var reader, let head, var content):
+        let step = unsafe reader.read(rest)
+        unsafe content.append(contentsOf: rest[step.produced])
+        unsafe rest = UnsafeRawBufferPointer(rebasing: rest[step.consumed...])
+        state = .body(reader, head: head, content: content)
+        switch step.outcome {
+        case .more: break
+        case .done: bodyArrived(head, content)
+        case .refused(let refusal):
+          return refuse(refusal.status, code: Self.code(of: refusal.status), detail: refusal.reason.description)
+        }
+      case .answering, .sending, .streaming:
+        // One answer at a time: what the client sent ahead waits, and the socket is not read meanwhile.
+        input = unsafe Array(rest)
+        return
+      case .lingering, .closed: return
+      }
+    }
+    if case .head = state { becomeIdle() }
+  }
+
+  private func becomeIdle() {
+    isIdle = true
+    deadline = EventLoop.now.milliseconds + server.limits.idleTimeout
+    if server.isDraining { close() }
+  }
+
+  /// A head is complete.
+  private func headArrived(_ bytes: UnsafeRawBufferPointer) {
+    isIdle = false
+    keepsAlive = server.head.keepsAlive && !server.isDraining
+    let reader = BodyReader(server.head.framing)
+    switch reader.outcome {
+    case .done:
+      deadline = 0
+      if unsafe server.handler.answerNow(server.head, in: bytes, on: self) { return }
+      unsafe answer(APIRequest(number: server.nextRequestNumber(), server.head, in: bytes, body: []))
+    case .refused(let refusal):
+      refuse(refusal.status, code: Self.code(of: refusal.status), detail: refusal.reason.description)
+    case .more:
+      if server.head.expectsContinue, server.head.version == .http11 { sendContinue() }
+      deadline = EventLoop.now.milliseconds + server.limits.headerTimeout
+      state = .body(reader, head: unsafe Array(bytes), content: [])
+    }
+  }
+
+  /// A body is complete too.
+  private func bodyArrived(_ head: [UInt8], _ content: [UInt8]) {
+    deadline = 0
+    let request = unsafe head.withUnsafeBytes { bytes in
+      _ = unsafe RequestParser.parse(bytes, into: &server.head)
+      return unsafe APIRequest(number: server.nextRequestNumber(), server.head, in: bytes, body: content)
+    }
+    answer(request)
+  }
+
+  /// Reads away what nobody wants, up to the end of the stream.
+  private func discardInput() {
+    for _ in 0..<16 {
+      switch unsafe Socket.read(descriptor, into: server.scratch) {
+      case .bytes: continue
+      case .wouldBlock: return
+      case .closed, .failed: return close()
+      }
+    }
+  }
+
+  // MARK: Answering
+
+  private func answer(_ request: APIRequest) {
+    state = .answering
+    readiness.watch([])
+    task = EventLoop.spawn { [self] in
+      let reply = await server.handler.answer(request)
+      task = nil
+      guard case .answering = state else { return }
+      send(reply, to: request)
+    }
+  }
+
+  private func send(_ reply: Reply, to request: APIRequest) {
+    switch reply {
+    case .bytes(let status, let type, let body, let fields):
+      send(status, type, body, fields, isHead: request.method == .head)
+    case .play(let playable):
+      unsafe request.head.withUnsafeBytes { bytes in
+        _ = unsafe RequestParser.parse(bytes, into: &server.head)
+        unsafe playable.answer(server.head, in: bytes, on: self)
+      }
+    case .events(let subscriber, let greet):
+      stream(subscriber)
+      greet(subscriber)
+    }
+  }
+
+  /// Sends a whole answer from memory.
+  func send(_ status: Status, _ type: MediaType, _ body: [UInt8], _ fields: [Reply.Field], isHead: Bool) {
+    let room = ResponseHead.usualCount + fields.reduce(0) { $0 + $1.value.utf8.count + 64 }
+    var bytes = unsafe [UInt8](unsafeUninitializedCapacity: room + body.count) { buffer, count in
+      var head = unsafe ResponseHead(status, into: UnsafeMutableRawBufferPointer(buffer))
+      head.append("Date", date: HTTPServer.seconds)
+      head.append("Content-Type", type.name)
+      head.append("Content-Length", body.count)
+      head.append("Cache-Control", "no-store")
+      for field in fields { head.append(field.name, string: field.value) }
+      if !keepsAlive { head.append("Connection", "close") }
+      count = head.end()
+    }
+    if !isHead { bytes += body }
+    output.set(bytes)
+    startSending()
+  }
+
+  /// Answers a request that is none, and closes.
+  private func refuse(_ status: Status, code: String, detail: String) {
+    keepsAlive = false
+    let problem = Problem(status, code: code, detail: detail)
+    send(status, .problemJSON, problem.json, [], isHead: false)
+  }
+
+  private static func code(of status: Status) -> String {
+    switch status {
+    case .contentTooLarge: "request_too_large"
+    case .requestHeaderFieldsTooLarge: "head_too_large"
+    default: "invalid_request"
+    }
+  }
+
+  private func sendContinue() {
+    let line = Array("HTTP/1.1 100 Continue\r\n\r\n".utf8)
+    // A few bytes into a socket that is waiting for us: they fit, or the client is not there.
+    _ = unsafe line.withUnsafeBytes { unsafe Socket.write(descriptor, $0) }
+  }
+
+  /// Whether the connection stays open after this answer; for whoever renders the head.
+  var willClose: Bool { !keepsAlive }
+
+  /// The shared buffer to render an answer in.
+  var scratch: UnsafeMutableRawBufferPointer { unsafe server.scratch }
+
+  /// Sends bytes that lie in the shared buffer; what the socket does not take is copied.
+  func send(_ bytes: UnsafeRawBufferPointer) {
+    var sent = 0
+    switch unsafe Socket.write(descriptor, bytes) {
+    case .bytes(let count): sent = count
+    case .wouldBlock: break
+    case .closed, .failed: return close()
+    }
+    guard sent < bytes.count else { return finished() }
+    output.set(unsafe Array(bytes[sent...]))
+    wait()
+  }
+
+  /// Sends a head that lies in the shared buffer and then bytes of a file.
+  func send(_ head: UnsafeRawBufferPointer, then body: FileBody) {
+    output.set(unsafe Array(head), then: body)
+    startSending()
+  }
+
+  private func startSending() {
+    state = .sending
+    pump()
+  }
+
+  /// Sends as much as the socket takes and a turn allows.
+  private func pump() {
+    switch output.pump(into: descriptor) {
+    case .done: finished()
+    case .blocked: wait()
+    case .turnOver:
+      // The rest waits for the next turn of the loop: others get theirs first.
+      wait()
+    case .cold(let file, let range):
+      readiness.watch([])
+      task = EventLoop.spawn { [self] in
+        await ColdReader.warm(file, range)
+        task = nil
+        if case .sending = state { pump() }
+      }
+    case .failed:
+      // Part of an answer is out: only a reset tells the client that the rest will not come.
+      Socket.resetOnClose(descriptor)
+      close()
+    }
+  }
+
+  private func wait() {
+    state = .sending
+    readiness.watch(.writable)
+  }
+
+  /// The answer is out.
+  private func finished() {
+    output = Outgoing()
+    guard keepsAlive, !server.isDraining else { return linger() }
+    state = .head
+    readiness.watch(.readable)
+    guard !input.isEmpty else { return becomeIdle() }
+    // What was sent ahead is parsed before anything more is read.
+    let ahead = input
+    input = []
+    isIdle = true
+    unsafe ahead.withUnsafeBytes { unsafe process($0) }
+  }
+
+  private func linger() {
+    Socket.shutdownWrite(descriptor)
+    state = .lingering
+    deadline = EventLoop.now.milliseconds + 2000
+    readiness.watch(.readable)
+    discardInput()
+  }
+
+  // MARK: Events
+
+  private func stream(_ subscriber: EventSubscriber) {
+    keepsAlive = false
+    let bytes = unsafe [UInt8](unsafeUninitializedCapacity: ResponseHead.usualCount) { buffer, count in
+      var head = unsafe ResponseHead(.ok, into: UnsafeMutableRawBufferPointer(buffer))
+      head.append("Date", date: HTTPServer.seconds)
+      head.append("Content-Type", MediaType.eventStream.name)
+      head.append("Cache-Control", "no-store")
+      head.append("X-Accel-Buffering", "no")
+      head.append("Connection", "close")
+      count = head.end()
+    }
+    state = .streaming(subscriber)
+    output.set(bytes)
+    subscriber.arrived = { [weak self] bytes in self?.push(bytes) }
+    readiness.watch([.readable, .disconnected])
+    flushEvents()
+  }
+
+  private func push(_ bytes: [UInt8]) {
+    // A client that takes nothing for a quarter of a MiB of events is gone or asleep.
+    guard case .streaming = state, output.append(bytes, limit: 256 << 10) else { return close() }
+    flushEvents()
+  }
+
+  private func flushEvents() {
+    switch output.pump(into: descriptor) {
+    case .done: readiness.watch([.readable, .disconnected])
+    case .blocked, .turnOver: readiness.watch([.readable, .writable, .disconnected])
+    case .cold, .failed: close()
+    }
+  }
+
+  // MARK: Deadlines and the end
+
+  func checkDeadline(_ now: UInt64) {
+    guard deadline > 0, now >= deadline else { return }
+    deadline = 0
+    switch state {
+    case .head where isIdle: close()
+    case .head, .body: refuse(.requestTimeout, code: "invalid_request", detail: "the request did not arrive in time")
+    case .lingering: close()
+    case .answering, .sending, .streaming, .closed: break
+    }
+  }
+
+  /// The server is going: idle connections close now, busy ones after their answer.
+  func drain() {
+    keepsAlive = false
+    switch state {
+    case .head where isIdle, .streaming: close()
+    default: break
+    }
+  }
+
+  /// Ends the connection, whatever it was doing.
+  func close() {
+    if case .closed = state { return }
+    if case .streaming(let subscriber) = state { subscriber.cancel() }
+    state = .closed
+    readiness.close()
+    _ = Glibc.close(descriptor)
+    output = Outgoing()
+    task?.cancel()
+    server.closed(self)
+  }
+}
+
+extension HTTPServer {
+  /// Now, in seconds since 1970, for `Date`.
+  nonisolated static var seconds: Int { Int(Clock.now.milliseconds / 1000) }
+}

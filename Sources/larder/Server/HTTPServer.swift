@@ -1,0 +1,122 @@
+// The listening side: connections, their number, their deadlines, and draining.
+
+import Cache
+import HTTP
+import Loop
+
+/// What the server asks the rest of the program.
+@EventLoop
+protocol RequestHandler: AnyObject {
+  /// Answers at once what needs neither a copy nor a wait; false for everything else.
+  func answerNow(_ head: borrowing RequestHead, in bytes: UnsafeRawBufferPointer, on connection: HTTPConnection) -> Bool
+  /// Answers a request that may wait for the ledger, the origin or the disk.
+  func answer(_ request: APIRequest) async -> Reply
+}
+
+/// Timeouts and limits of connections; see the configuration's `[server]`.
+struct ServerLimits: Sendable {
+  var connections: Int
+  /// In milliseconds.
+  var idleTimeout: UInt64
+  /// In milliseconds.
+  var headerTimeout: UInt64
+}
+
+/// Accepts connections and keeps them within their limits.
+@EventLoop
+@safe
+final class HTTPServer {
+  let handler: any RequestHandler
+  private(set) var limits: ServerLimits
+  private(set) var isDraining = false
+  private var listeners: [Listener] = []
+  private var connections: [ObjectIdentifier: HTTPConnection] = [:]
+  private let watch = Timer()
+  private var requests: UInt64 = 0
+
+  /// What every connection reads into and writes from within one callback; no connection keeps a buffer of its own
+  /// while it is idle.
+  let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 128 << 10, alignment: 4096)
+  /// The head that is being looked at.
+  var head = RequestHead()
+
+  init(handler: any RequestHandler, limits: ServerLimits) {
+    self.handler = handler
+    self.limits = limits
+  }
+
+  func use(_ limits: ServerLimits) { self.limits = limits }
+
+  /// Takes connections from a listener from now on.
+  func serve(_ listener: Listener) {
+    listeners.append(listener)
+    listener.start { [weak self] descriptor in self?.accepted(descriptor) }
+  }
+
+  /// How many connections are open.
+  var count: Int { connections.count }
+
+  func nextRequestNumber() -> UInt64 {
+    requests += 1
+    return requests
+  }
+
+  private func accepted(_ descriptor: consuming Descriptor) {
+    guard connections.count < limits.connections, !isDraining else {
+      Self.refuse(descriptor)
+      return
+    }
+    Socket.setNoDelay(descriptor.raw)
+    Socket.setKeepAlive(descriptor.raw)
+    guard let connection = try? HTTPConnection(descriptor, server: self) else { return }
+    connections[ObjectIdentifier(connection)] = connection
+    if !watch.isActive { startWatch() }
+    // Most clients send their request along: try before asking the kernel to tell us.
+    connection.begin()
+  }
+
+  /// One write into the empty send buffer of a new socket; whether it arrives is the client's luck.
+  private static func refuse(_ descriptor: consuming Descriptor) {
+    let problem = Problem(.serviceUnavailable, code: "busy", detail: "too many connections; try again in a moment").json
+    let head =
+      "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nRetry-After: 1\r\n"
+      + "Connection: close\r\nContent-Length: \(problem.count)\r\n\r\n"
+    let bytes = Array(head.utf8) + problem
+    _ = unsafe bytes.withUnsafeBytes { unsafe Socket.write(descriptor.raw, $0) }
+    Socket.shutdownWrite(descriptor.raw)
+  }
+
+  func closed(_ connection: HTTPConnection) {
+    connections[ObjectIdentifier(connection)] = nil
+    if connections.isEmpty { watch.stop() }
+  }
+
+  // MARK: Deadlines
+
+  /// One timer for all connections, and none without any: exact to a quarter of the shortest timeout.
+  private func startWatch() {
+    let period = min(500, max(25, min(limits.headerTimeout, limits.idleTimeout) / 4))
+    watch.start(after: .milliseconds(period), every: .milliseconds(period)) { [weak self] in self?.look() }
+  }
+
+  private func look() {
+    let now = EventLoop.now.milliseconds
+    for connection in connections.values { connection.checkDeadline(now) }
+  }
+
+  // MARK: The end
+
+  /// Accepts no more, lets open responses finish for up to `grace`, then closes what is left.
+  func drain(grace: Duration) async {
+    isDraining = true
+    for listener in listeners { listener.stop() }
+    for connection in connections.values { connection.drain() }
+    let deadline = EventLoop.exactNow.advanced(by: grace)
+    while !connections.isEmpty, EventLoop.exactNow < deadline {
+      do { try await EventLoop.sleep(for: .milliseconds(20)) } catch { break }
+    }
+    for connection in connections.values { connection.close() }
+  }
+
+  isolated deinit { unsafe scratch.deallocate() }
+}

@@ -1,0 +1,155 @@
+// What a connection still has to send: bytes from memory, then bytes of a file, a slice at a time.
+
+import CSystem
+import Glibc
+import HTTP
+import Loop
+
+/// A title's bytes behind an answer's head.
+struct FileBody {
+  let playable: Playable
+  /// What is being sent now; nil between two parts.
+  var range: ByteRange?
+  /// The parts that follow, of an answer in parts.
+  var parts: MultipartRanges?
+}
+
+/// The queue of one connection's answer.
+@EventLoop
+struct Outgoing {
+  /// How one try to send ended.
+  enum Progress {
+    case done
+    /// The socket is full.
+    case blocked
+    /// Enough for one turn of the loop.
+    case turnOver
+    /// The next bytes are not in memory: warm them, then try again.
+    case cold(ObjectFile, ByteRange)
+    /// The client is gone, or the file is shorter than it must be.
+    case failed
+  }
+
+  /// The most that one call sends, so that a fast reader does not hold up the others.
+  private static let turn = 1 << 20
+  /// The unit of sending and of asking whether the bytes are in memory.
+  private static let slice = 256 << 10
+
+  private var bytes: [UInt8] = []
+  private var sent = 0
+  private var body: FileBody?
+  /// Up to here the file was warmed; not asked again, or a busy machine would never get on.
+  private var warmedEnd = 0
+
+  nonisolated init() {}
+
+  mutating func set(_ bytes: [UInt8], then body: FileBody? = nil) {
+    self.bytes = bytes
+    self.body = body
+    sent = 0
+    warmedEnd = 0
+  }
+
+  /// Adds bytes behind what is waiting; false when more than `limit` would wait.
+  mutating func append(_ more: [UInt8], limit: Int) -> Bool {
+    bytes.removeFirst(sent)
+    sent = 0
+    guard bytes.count + more.count <= limit else { return false }
+    bytes += more
+    return true
+  }
+
+  mutating func pump(into socket: Int32) -> Progress {
+    var budget = Self.turn
+    while true {
+      while sent < bytes.count {
+        let result = unsafe bytes.withUnsafeBytes {
+          unsafe Socket.write(socket, UnsafeRawBufferPointer(rebasing: $0[sent...]))
+        }
+        switch result {
+        case .bytes(let count): sent += count
+        case .wouldBlock: return .blocked
+        case .closed, .failed: return .failed
+        }
+      }
+      guard body != nil else {
+        bytes = []
+        sent = 0
+        return .done
+      }
+      guard let range = body?.range else {
+        nextPart()
+        continue
+      }
+      guard budget > 0 else { return .turnOver }
+      let piece = ByteRange(first: range.first, last: min(range.last, range.first + Self.slice - 1))
+      let file = body!.playable.file
+      if piece.first >= warmedEnd, !file.isResident(piece) {
+        warmedEnd = piece.last + 1
+        return .cold(file, piece)
+      }
+      switch Socket.sendFile(socket, from: file.descriptor, offset: piece.first, count: piece.count) {
+      // The file ends before its time: it was truncated behind our back.
+      case .bytes(0): return .failed
+      case .bytes(let count):
+        body!.playable.touch()
+        budget -= count
+        body!.range = range.count == count ? nil : ByteRange(first: range.first + count, last: range.last)
+        if body!.range == nil, body!.parts == nil { body = nil }
+      case .wouldBlock: return .blocked
+      case .closed, .failed: return .failed
+      }
+    }
+  }
+
+  /// Moves on to the next part's head and range, or to the end.
+  private mutating func nextPart() {
+    bytes = []
+    sent = 0
+    var text = [UInt8](repeating: 0, count: MultipartRanges.maximumTextCount)
+    switch unsafe text.withUnsafeMutableBytes({ unsafe body!.parts!.next(into: $0) }) {
+    case .text(let count): bytes = Array(text[..<count])
+    case .range(let range): body!.range = range
+    case nil: body = nil
+    }
+  }
+}
+
+extension ObjectFile {
+  /// Whether the first and the last byte of a slice are in memory (`preadv2` with `RWF_NOWAIT`): the kernel reads ahead
+  /// in runs longer than a slice. A file system that cannot say is taken to be quick.
+  func isResident(_ range: ByteRange) -> Bool {
+    var byte: UInt8 = 0
+    for offset in [range.first, range.last] {
+      let got = unsafe withUnsafeMutablePointer(to: &byte) { unsafe larder_read_resident(descriptor, $0, 1, off_t(offset)) }
+      if got == -Int(EAGAIN) { return false }
+    }
+    return true
+  }
+}
+
+/// Reads cold pages into memory on threads of its own, so that the loop never waits for the disk.
+enum ColdReader {
+  /// A disk answers several questions at once better than one after the other.
+  private static let workers = (0..<4).map { Worker(name: "cold-\($0)") }
+
+  /// Returns when the bytes were read once, or could not be: sending them finds out.
+  @EventLoop
+  static func warm(_ file: ObjectFile, _ range: ByteRange) async {
+    next = (next + 1) % workers.count
+    await workers[next].run {
+      // What follows is wanted next.
+      posix_fadvise(file.descriptor, off_t(range.first), off_t(range.count * 8), POSIX_FADV_WILLNEED)
+      unsafe withUnsafeTemporaryAllocation(byteCount: 64 << 10, alignment: 4096) { buffer in
+        var offset = range.first
+        while offset <= range.last {
+          let got = unsafe pread(file.descriptor, buffer.baseAddress, buffer.count, off_t(offset))
+          guard got > 0 else { return }
+          offset += got
+        }
+      }
+    }
+  }
+
+  @EventLoop private static var next = 0
+}

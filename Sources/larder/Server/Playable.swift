@@ -1,0 +1,144 @@
+// A whole title that is open for playing, and the answer to a play by RFC 9110: conditionals, ranges, parts.
+
+import CSystem
+import Cache
+import Glibc
+import HTTP
+import Loop
+
+/// An open object together with what every answer says about it.
+@EventLoop
+final class Playable {
+  let download: DownloadID
+  let user: UserID
+  let file: ObjectFile
+  let size: Int
+  private let etag: [UInt8]
+  /// Seconds since 1970.
+  private let lastModified: Int
+  private let mediaType: MediaType
+  private let played: @EventLoop (DownloadID) -> Void
+
+  /// Bodies up to here go out with their head in one write.
+  private static let smallBody = 64 << 10
+
+  /// - Parameters:
+  ///   - etag: a strong entity tag with its quotes.
+  ///   - played: called whenever bytes go out.
+  init(
+    download: Download, object: StoredObject, file: ObjectFile, played: @escaping @EventLoop (DownloadID) -> Void
+  ) {
+    self.download = download.id
+    self.user = download.user
+    self.file = file
+    self.size = object.size
+    self.etag = Array(object.origin.version.etag.utf8)
+    let seconds = object.origin.lastModifiedSeconds
+    self.lastModified = Int(seconds > 0 ? seconds : object.created.milliseconds / 1000)
+    self.mediaType = MediaType(fileExtension: download.fileExtension)
+    self.played = played
+  }
+
+  /// Bytes of it go out: it counts as played now.
+  func touch() { played(download) }
+
+  /// Answers a GET or HEAD of the title.
+  func answer(_ request: borrowing RequestHead, in bytes: UnsafeRawBufferPointer, on connection: HTTPConnection) {
+    let now = HTTPServer.seconds
+    let outcome = unsafe etag.withUnsafeBytes { tag in
+      unsafe Conditional.evaluate(request, in: bytes, etag: tag, lastModified: lastModified, now: now)
+    }
+    switch outcome {
+    case .notModified: head(.notModified, connection, now) { _ in }
+    case .preconditionFailed:
+      let problem = Problem(
+        .preconditionFailed, code: "precondition_failed", detail: "the title is another version than the one you have")
+      connection.send(.preconditionFailed, .problemJSON, problem.json, [], isHead: request.method == .head)
+    case .proceed(let useRange):
+      let asked = useRange ? unsafe RangeHeader.evaluate(request, in: bytes, length: size) : .whole
+      switch asked {
+      case .whole: whole(connection, now, isHead: request.method == .head)
+      case .single(let range): single(range, connection, now)
+      case .several(let ranges): several(ranges, connection, now)
+      case .unsatisfiable:
+        let problem = Problem(
+          .rangeNotSatisfiable, code: "range_not_satisfiable", detail: "the title has \(size) bytes, counted from 0")
+        connection.send(
+          .rangeNotSatisfiable, .problemJSON, problem.json,
+          [Reply.Field("Content-Range", "bytes */\(size)"), Reply.Field("Accept-Ranges", "bytes")], isHead: false)
+      }
+    }
+  }
+
+  private func whole(_ connection: HTTPConnection, _ now: Int, isHead: Bool) {
+    let hasBody = !isHead && size > 0
+    let range = hasBody ? ByteRange(first: 0, last: size - 1) : nil
+    send(.ok, connection, now, range, nil) { [mediaType, size] head in
+      head.append("Content-Type", mediaType.name)
+      head.append("Content-Length", size)
+    }
+  }
+
+  private func single(_ range: ByteRange, _ connection: HTTPConnection, _ now: Int) {
+    send(.partialContent, connection, now, range, nil) { [mediaType, size] head in
+      head.append("Content-Type", mediaType.name)
+      head.append("Content-Length", range.count)
+      head.appendContentRange(range, length: size)
+    }
+  }
+
+  private func several(_ ranges: ByteRangeSet, _ connection: HTTPConnection, _ now: Int) {
+    let boundary = MultipartBoundary(.random(in: .min ... .max), .random(in: .min ... .max))
+    let parts = MultipartRanges(ranges, length: size, mediaType: mediaType, boundary: boundary)
+    send(.partialContent, connection, now, nil, parts) { head in
+      head.appendContentType(boundary)
+      head.append("Content-Length", parts.contentLength)
+    }
+  }
+
+  /// Renders the head and sends it with its body: a small one in the same write when it is in memory.
+  private func send(
+    _ status: Status, _ connection: HTTPConnection, _ now: Int, _ range: ByteRange?, _ parts: MultipartRanges?,
+    _ fields: (inout ResponseHead) -> Void
+  ) {
+    guard range != nil || parts != nil else { return head(status, connection, now, fields) }
+    let scratch = unsafe connection.scratch
+    let length = render(status, connection, now, fields)
+    if let range, range.count <= Self.smallBody {
+      let got = unsafe larder_read_resident(
+        file.descriptor, scratch.baseAddress! + length, range.count, off_t(range.first))
+      if got == range.count {
+        touch()
+        return unsafe connection.send(UnsafeRawBufferPointer(rebasing: scratch[..<(length + got)]))
+      }
+    }
+    unsafe connection.send(
+      UnsafeRawBufferPointer(rebasing: scratch[..<length]),
+      then: FileBody(playable: self, range: range, parts: parts))
+  }
+
+  private func head(
+    _ status: Status, _ connection: HTTPConnection, _ now: Int, _ fields: (inout ResponseHead) -> Void
+  ) {
+    let length = render(status, connection, now, fields)
+    unsafe connection.send(UnsafeRawBufferPointer(rebasing: connection.scratch[..<length]))
+  }
+
+  private func render(
+    _ status: Status, _ connection: HTTPConnection, _ now: Int, _ fields: (inout ResponseHead) -> Void
+  ) -> Int {
+    let room = unsafe UnsafeMutableRawBufferPointer(rebasing: connection.scratch[..<Self.headRoom])
+    var head = unsafe ResponseHead(status, into: room)
+    head.append("Date", date: now)
+    unsafe etag.withUnsafeBytes { unsafe head.append("ETag", bytes: $0) }
+    head.append("Last-Modified", date: lastModified)
+    head.append("Accept-Ranges", "bytes")
+    head.append("Cache-Control", "private, no-cache")
+    fields(&head)
+    if connection.willClose { head.append("Connection", "close") }
+    return head.end()
+  }
+
+  /// Room for a head: the usual one and an entity tag, which the ledger keeps below 2 KiB.
+  private static let headRoom = 8 << 10
+}

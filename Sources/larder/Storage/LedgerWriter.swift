@@ -1,0 +1,106 @@
+// The one writer of the ledger. Changes come from the loop and from the disk's threads; whatever waits shares one durable
+// commit, and nobody hears of a change before it is durable.
+
+import Cache
+import Glibc
+import LMDB
+import Loop
+import Synchronization
+
+/// Runs changes of the ledger on a thread of their own, in the order in which they came.
+final class LedgerWriter: Sendable {
+  /// Decides and writes; may run twice when the map had to grow, so it must not have effects of its own.
+  typealias Body<T> = @Sendable (Ledger, borrowing WriteTransaction, inout Change) throws -> T
+
+  /// One change on its way: `attempt` may be called more than once, `conclude` exactly once.
+  private struct Job: Sendable {
+    var attempt: @Sendable (borrowing WriteTransaction) throws -> Void
+    var conclude: @Sendable ((any Error)?) -> Void
+  }
+
+  let ledger: Ledger
+  private let worker: BatchWorker<Job>
+  private let policy: Mutex<Policy>
+  private let freeBytes: @Sendable () -> Int?
+  private let committed: Mutex<(@Sendable (Change) -> Void)?>
+
+  /// - Parameters:
+  ///   - freeBytes: what the file system has free for us now; asked once a change.
+  init(_ ledger: Ledger, policy: Policy, freeBytes: @escaping @Sendable () -> Int?) {
+    self.ledger = ledger
+    self.policy = Mutex(policy)
+    self.freeBytes = freeBytes
+    self.committed = Mutex(nil)
+    self.worker = BatchWorker(name: "ledger") { jobs in Self.commit(jobs, to: ledger) }
+  }
+
+  /// Hears of every change right after its commit, on the writer's thread and in order of the commits.
+  func onCommit(_ heard: @escaping @Sendable (Change) -> Void) { committed.withLock { $0 = heard } }
+
+  /// Where the download's hard link belongs.
+  func link(of download: Download) -> String { policy.withLock { $0.link(of: download) } }
+
+  /// The rules for changes from now on.
+  func use(_ new: Policy) { policy.withLock { $0 = new } }
+
+  /// Waits for everything that was submitted, and ends the thread.
+  func finish() async { await worker.finish() }
+
+  /// Makes a change and returns what it decided, once that is durable.
+  func change<T: Sendable>(_ body: @escaping Body<T>) async throws -> T {
+    let result: Result<T, any Error> = await withCheckedContinuation { continuation in
+      submit(body) { continuation.resume(returning: $0) }
+    }
+    return try result.get()
+  }
+
+  /// Makes a change; `done` is called on the writer's thread once it is durable, or with the error that kept it out.
+  func submit<T: Sendable>(_ body: @escaping Body<T>, done: @escaping @Sendable (Result<T, any Error>) -> Void) {
+    let outcome = Outcome<T>()
+    worker.submit(
+      Job(
+        attempt: { [self] tx in
+          var change = Change(now: Clock.now, policy: policy.withLock { $0 }, freeBytes: freeBytes())
+          let value = try body(ledger, tx, &change)
+          outcome.settled.withLock { $0 = (value, change) }
+        },
+        conclude: { [self] error in
+          if let error { return done(.failure(error)) }
+          guard let (value, change) = outcome.settled.withLock({ $0 }) else {
+            preconditionFailure("a change was concluded before it was attempted")
+          }
+          committed.withLock { $0 }?(change)
+          done(.success(value))
+        }))
+  }
+
+  // MARK: On the writer's thread
+
+  /// One commit for all; when one of them fails it is kept apart, so that it spoils no other.
+  private static func commit(_ jobs: [Job], to ledger: Ledger) {
+    do {
+      try inOneTransaction(jobs, ledger)
+      for job in jobs { job.conclude(nil) }
+    } catch {
+      guard jobs.count > 1 else { return jobs[0].conclude(error) }
+      for job in jobs { commit([job], to: ledger) }
+    }
+  }
+
+  private static func inOneTransaction(_ jobs: [Job], _ ledger: Ledger) throws {
+    while true {
+      do {
+        return try ledger.environment.write { tx in
+          for job in jobs { try job.attempt(tx) }
+        }
+      } catch let error as LMDBError where error.isMapFull {
+        try ledger.environment.setMapSize(ledger.environment.mapSize() * 2)
+      }
+    }
+  }
+}
+
+/// Where a change leaves what it decided until the commit.
+private final class Outcome<T: Sendable>: Sendable {
+  let settled = Mutex<(T, Change)?>(nil)
+}

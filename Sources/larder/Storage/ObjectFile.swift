@@ -1,0 +1,65 @@
+// The file of one object, open. Whoever holds it may read what the ledger says is there, also after it was unlinked.
+
+import Glibc
+
+/// An open object file; closed when the last holder lets go.
+final class ObjectFile: Sendable {
+  /// For `sendfile` and `preadv2`; valid as long as this object is held.
+  let descriptor: Int32
+
+  init(owning descriptor: Int32) { self.descriptor = descriptor }
+
+  deinit { close(descriptor) }
+
+  /// Writes all of `bytes` at `offset` (`pwrite(2)`).
+  func write(_ bytes: [UInt8], at offset: Int) throws(DiskError) {
+    var done = 0
+    while done < bytes.count {
+      let wrote = unsafe bytes.withUnsafeBytes { all in
+        unsafe pwrite(descriptor, all.baseAddress! + done, all.count - done, off_t(offset + done))
+      }
+      if wrote < 0 {
+        if errno == EINTR { continue }
+        throw DiskError("write", errno)
+      }
+      done += wrote
+    }
+  }
+
+  /// Reads exactly `buffer.count` bytes at `offset`; false when the file ends before (`pread(2)`).
+  func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(DiskError) -> Bool {
+    var done = 0
+    while done < buffer.count {
+      let got = unsafe pread(descriptor, buffer.baseAddress! + done, buffer.count - done, off_t(offset + done))
+      if got == 0 { return false }
+      if got < 0 {
+        if errno == EINTR { continue }
+        throw DiskError("read", errno)
+      }
+      done += got
+    }
+    return true
+  }
+
+  /// Makes the bytes durable (`fdatasync(2)`). After a failure nothing that was written since the last success may be
+  /// believed: the kernel reports it once and may have dropped the pages.
+  func synchronize() throws(DiskError) {
+    if fdatasync(descriptor) < 0 { throw DiskError("fdatasync", errno) }
+  }
+}
+
+/// The disk refused.
+struct DiskError: Error, Sendable, Hashable, CustomStringConvertible {
+  let operation: String
+  /// As in `errno(3)`.
+  let code: Int32
+
+  init(_ operation: String, _ code: Int32) {
+    self.operation = operation
+    self.code = code
+  }
+
+  var isOutOfSpace: Bool { code == ENOSPC || code == EDQUOT }
+
+  var description: String { "cannot \(operation): \(unsafe String(cString: strerror(code)))" }
+}

@@ -1,0 +1,197 @@
+// The folder of the box's bytes. Everything here blocks and runs on the disk's threads, never on the loop. The order is
+// the promise: bytes, then fdatasync, then the bit in the ledger; link, then the folder's fsync, then `completed`.
+
+import Cache
+import Glibc
+import Loop
+import S3
+
+/// One block on its way to the disk.
+struct BlockWrite: Sendable {
+  let object: ObjectID
+  let file: ObjectFile
+  let index: Int
+  /// Where in the file it goes.
+  let offset: Int
+  let bytes: [UInt8]
+}
+
+/// What the disk made of a block. Called on the disk's threads.
+struct BlockReport: Sendable {
+  /// Its bytes have left our memory.
+  let written: @Sendable (BlockWrite) -> Void
+  /// It is durable and in the ledger.
+  let stored: @Sendable (_ object: ObjectID, _ blocks: [Int]) -> Void
+  /// It is not on the disk and has to come again.
+  let lost: @Sendable (_ object: ObjectID, _ blocks: [Int], _ why: any Error) -> Void
+}
+
+/// The data directory: objects, links, and what makes them durable.
+final class Volume: Sendable {
+  /// `storage.path`.
+  let path: String
+  private let root: Int32
+  private let ledger: LedgerWriter
+  private let disk: Worker
+  private let syncer: BatchWorker<Written>
+  private let digester: Worker
+
+  private struct Written: Sendable {
+    let block: BlockWrite
+    let checksum: UInt32
+    let report: BlockReport
+  }
+
+  /// How long the syncer rests between rounds, so that a round has something to do: microseconds.
+  private static let rest: UInt32 = 20_000
+
+  /// - Parameters:
+  ///   - path: a folder that exists, with `objects` and `downloads/users` in it.
+  init(path: String, ledger: LedgerWriter) throws(DiskError) {
+    self.path = path
+    self.ledger = ledger
+    self.root = try DataDirectory.open(path)
+    self.disk = Worker(name: "disk")
+    self.digester = Worker(name: "digest")
+    self.syncer = BatchWorker(name: "sync") { written in
+      Self.synchronize(written, ledger)
+      usleep(Self.rest)
+    }
+  }
+
+  deinit { close(root) }
+
+  /// Waits until everything that was handed over is durable and recorded.
+  func finish() async {
+    await disk.stop()
+    await syncer.finish()
+    await digester.stop()
+  }
+
+  // MARK: Blocks
+
+  /// Opens the object's file, or makes it, and makes its name durable.
+  ///
+  /// The file grows by its blocks and has holes: what is reserved and not yet written is counted in the ledger, so
+  /// setting it aside on the disk too would count it twice.
+  func open(_ object: StoredObject) async throws(DiskError) -> ObjectFile {
+    let (root, name) = (root, StoredPath.object(object.id))
+    return try await disk.run { () throws(DiskError) in
+      let descriptor = unsafe openat(root, name, O_RDWR | O_CREAT | O_CLOEXEC, 0o640)
+      guard descriptor >= 0 else { throw DiskError("open \(name)", errno) }
+      let file = ObjectFile(owning: descriptor)
+      try DataDirectory.synchronize("objects", below: root)
+      return file
+    }
+  }
+
+  /// Opens a whole object for reading.
+  func openForReading(_ id: ObjectID) async throws(DiskError) -> ObjectFile {
+    let (root, name) = (root, StoredPath.object(id))
+    return try await disk.run { () throws(DiskError) in
+      let descriptor = unsafe openat(root, name, O_RDONLY | O_CLOEXEC)
+      guard descriptor >= 0 else { throw DiskError("open \(name)", errno) }
+      return ObjectFile(owning: descriptor)
+    }
+  }
+
+  /// Writes a block, then makes it durable together with others, then records it.
+  func write(_ block: BlockWrite, _ report: BlockReport) {
+    disk.post { [syncer] in
+      do {
+        try block.file.write(block.bytes, at: block.offset)
+        let checksum = unsafe block.bytes.withUnsafeBytes { unsafe CRC32C.checksum(of: $0) }
+        report.written(block)
+        syncer.submit(Written(block: block, checksum: checksum, report: report))
+      } catch {
+        report.written(block)
+        report.lost(block.object, [block.index], error)
+      }
+    }
+  }
+
+  private static func synchronize(_ written: [Written], _ ledger: LedgerWriter) {
+    for (object, group) in Dictionary(grouping: written, by: \.block.object) {
+      let indices = group.map(\.block.index)
+      let report = group[0].report
+      do {
+        try group[0].block.file.synchronize()
+      } catch {
+        report.lost(object, indices, error)
+        continue
+      }
+      let blocks = group.map { StoredBlock(index: $0.block.index, checksum: $0.checksum) }
+      ledger.submit { ledger, tx, change in
+        try ledger.record(blocks, of: object, in: tx, &change)
+      } done: { result in
+        switch result {
+        case .success: report.stored(object, indices)
+        case .failure(let error): report.lost(object, indices, error)
+        }
+      }
+    }
+  }
+
+  /// The digest of the whole file, read from the disk.
+  ///
+  /// - Throws: a ``DiskError``; `EIO` also when the file is shorter than it should be.
+  func digest(_ file: ObjectFile, size: Int, _ algorithm: DigestAlgorithm) async throws(DiskError) -> [UInt8] {
+    try await digester.run { () throws(DiskError) in
+      var computation = DigestComputation(algorithm)
+      let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 4096)
+      defer { unsafe buffer.deallocate() }
+      var offset = 0
+      while offset < size {
+        let part = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(buffer.count, size - offset)])
+        guard unsafe try file.read(into: part, at: offset) else { throw DiskError("read a whole object", EIO) }
+        unsafe computation.update(UnsafeRawBufferPointer(part))
+        offset += part.count
+      }
+      return computation.finish()
+    }
+  }
+
+  // MARK: Names
+
+  /// Links a whole object at `path` and makes the link durable; what stood there is replaced.
+  func link(_ id: ObjectID, at path: String) async throws(DiskError) {
+    let root = root
+    try await disk.run { () throws(DiskError) in
+      let folder = String(path[..<path.lastIndex(of: "/")!])
+      if unsafe mkdirat(root, folder, 0o755) == 0 {
+        try DataDirectory.synchronize("downloads/users", below: root)
+      } else if errno != EEXIST {
+        throw DiskError("make \(folder)", errno)
+      }
+      if unsafe linkat(root, StoredPath.object(id), root, path, 0) < 0 {
+        guard errno == EEXIST else { throw DiskError("link \(path)", errno) }
+        guard unsafe unlinkat(root, path, 0) == 0, unsafe linkat(root, StoredPath.object(id), root, path, 0) == 0 else {
+          throw DiskError("replace \(path)", errno)
+        }
+      }
+      try DataDirectory.synchronize(folder, below: root)
+    }
+  }
+
+  /// Removes what the ledger has given up and then strikes it off there. What cannot be removed stays on the list.
+  func remove(_ discards: [Discard]) {
+    guard !discards.isEmpty else { return }
+    disk.post { [root, ledger] in
+      var folders: Set<String> = []
+      let removed = discards.filter { discard in
+        guard unsafe unlinkat(root, discard.path, 0) == 0 || errno == ENOENT else { return false }
+        folders.insert(String(discard.path[..<discard.path.lastIndex(of: "/")!]))
+        return true
+      }
+      for folder in folders where folder != "objects" {
+        // A user's folder goes with its last title; ENOTEMPTY is the usual answer.
+        _ = unsafe unlinkat(root, folder, AT_REMOVEDIR)
+      }
+      guard !removed.isEmpty else { return }
+      ledger.submit { ledger, tx, _ in try ledger.settle(removed, in: tx) } done: { _ in }
+    }
+  }
+
+  /// Bytes free for us on the file system (`fstatvfs(3)`); nil when it cannot be asked.
+  var freeBytes: Int? { DataDirectory.freeBytes(root) }
+}

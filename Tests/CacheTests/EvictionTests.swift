@@ -1,0 +1,129 @@
+// The rules of eviction as pure decisions, against the naive reading of the contract: the shortest beginning of the
+// least recently wanted that is enough, or nothing.
+
+import Testing
+
+@testable import Cache
+
+@Suite struct EvictionTests {
+  private func candidate(_ number: UInt64, object: UInt64? = nil, bytes: Int) -> EvictionCandidate {
+    EvictionCandidate(
+      download: DownloadID(upper: 0, lower: number), object: ObjectID(object ?? number), bytes: bytes,
+      lastWanted: Timestamp(milliseconds: Int64(number)))
+  }
+
+  private func victims(_ needed: Int, _ candidates: [EvictionCandidate], protectedFrom: Int64 = .max) -> [UInt64]? {
+    var rest = candidates[...]
+    return Eviction.forQuota(
+      needed: needed, isProtected: { $0.milliseconds >= protectedFrom }, next: { rest.popFirst() }
+    )?.map(\.download.lower)
+  }
+
+  @Test func theLeastRecentlyWantedGoFirstAndNoMoreThanNeeded() {
+    let three = [candidate(1, bytes: 10), candidate(2, bytes: 20), candidate(3, bytes: 30)]
+    #expect(victims(1, three) == [1])
+    #expect(victims(10, three) == [1])
+    #expect(victims(11, three) == [1, 2])
+    #expect(victims(30, three) == [1, 2])
+    #expect(victims(60, three) == [1, 2, 3])
+    #expect(victims(61, three) == nil)
+    #expect(victims(1, []) == nil)
+  }
+
+  @Test func whatIsProtectedOrEmptyIsPassedOver() {
+    let three = [candidate(1, bytes: 0), candidate(2, bytes: 20), candidate(3, bytes: 30)]
+    #expect(victims(1, three) == [2])
+    #expect(victims(20, three, protectedFrom: 3) == [2])
+    #expect(victims(21, three, protectedFrom: 3) == nil)
+  }
+
+  /// The naive reading: for each beginning of the candidates, what would leave; the first that is enough.
+  private func naive(
+    _ needed: Int, unowned: [(object: ObjectID, bytes: Int)], owned: [EvictionCandidate], owners: [ObjectID: Int]
+  ) -> (objects: Set<ObjectID>, downloads: Set<EvictionCandidate>)? {
+    for count in 0...unowned.count {
+      let gone = unowned.prefix(count).filter { $0.bytes > 0 }
+      if gone.reduce(0, { $0 + $1.bytes }) >= needed { return (Set(gone.map(\.object)), []) }
+    }
+    let cached = unowned.filter { $0.bytes > 0 }
+    for count in 0...owned.count {
+      let prefix = owned.prefix(count).filter { $0.bytes > 0 }
+      let byObject = Dictionary(grouping: prefix, by: \.object).filter { $0.value.count == owners[$0.key] }
+      let freed = cached.reduce(0) { $0 + $1.bytes } + byObject.values.reduce(0) { $0 + $1[0].bytes }
+      if freed >= needed {
+        return (Set(cached.map(\.object)).union(byObject.keys), Set(byObject.values.joined()))
+      }
+    }
+    return nil
+  }
+
+  @Test func aFullBoxLikeTheNaiveReading() {
+    var random = SplitMix64(seed: 10)
+    var admitted = 0
+    for _ in 0..<3000 {
+      var unowned: [(object: ObjectID, bytes: Int)] = []
+      for number in 0..<Int.random(in: 0...4, using: &random) {
+        unowned.append((ObjectID(UInt64(100 + number)), Int.random(in: 0...5, using: &random)))
+      }
+      // A few objects, some with owners that cannot be evicted and are no candidates.
+      let sizes = (0..<5).map { _ in Int.random(in: 0...9, using: &random) }
+      var owned: [EvictionCandidate] = []
+      var owners: [ObjectID: Int] = [:]
+      for number in 0..<Int.random(in: 0...10, using: &random) {
+        let object = Int.random(in: 0..<5, using: &random)
+        owned.append(candidate(UInt64(number), object: UInt64(object), bytes: sizes[object]))
+        owners[ObjectID(UInt64(object)), default: 0] += 1
+      }
+      for object in owners.keys where Int.random(in: 0..<4, using: &random) == 0 { owners[object]! += 1 }
+      let needed = Int.random(in: 1...40, using: &random)
+      var (restUnowned, restOwned) = (unowned[...], owned[...])
+      let plan = Eviction.forRoom(
+        needed: needed, isProtected: { _ in false }, nextUnowned: { restUnowned.popFirst() },
+        nextOwned: { restOwned.popFirst() }, owners: { owners[$0] ?? 0 })
+      let expected = naive(needed, unowned: unowned, owned: owned, owners: owners)
+      #expect(plan.map { Set($0.objects) } == expected?.objects)
+      #expect(plan.map { Set($0.downloads) } == expected?.downloads)
+      if let plan {
+        admitted += 1
+        #expect(plan.objects.count == Set(plan.objects).count && plan.downloads.count == Set(plan.downloads).count)
+      }
+    }
+    #expect((500..<2900).contains(admitted), "the worlds are neither all roomy nor all full")
+  }
+
+  @Test func unownedObjectsSpareTheOwned() {
+    var unowned: [(object: ObjectID, bytes: Int)] = [(ObjectID(9), 5), (ObjectID(8), 5)]
+    let plan = Eviction.forRoom(
+      needed: 10, isProtected: { _ in false }, nextUnowned: { unowned.isEmpty ? nil : unowned.removeFirst() },
+      nextOwned: {
+        Issue.record("nobody's download need be looked at")
+        return nil
+      }, owners: { _ in 1 })
+    #expect(plan?.objects == [ObjectID(9), ObjectID(8)])
+    #expect(plan?.downloads == [])
+  }
+
+  @Test(
+    arguments: [
+      // capacity, reserve, free, complete, filling, stored, discarded, size, shortfall
+      (100, 0, nil, 0, 0, 0, 0, 100, 0), (100, 0, nil, 0, 0, 0, 0, 101, 1), (100, 0, nil, 60, 40, 0, 0, 1, 1),
+      (100, 0, nil, 60, 30, 30, 0, 10, 0), (100, 0, nil, 200, 0, 0, 0, 1, 101),
+      (nil, 0, nil, 1 << 50, 0, 0, 0, 1 << 50, 0),
+      // The file system: what is promised and not yet written is gone already, what is discarded comes back.
+      (nil, 10, 100, 0, 0, 0, 0, 90, 0), (nil, 10, 100, 0, 0, 0, 0, 91, 1), (nil, 10, 100, 500, 50, 20, 0, 60, 0),
+      (nil, 10, 100, 500, 50, 20, 0, 61, 1), (nil, 10, 100, 0, 0, 0, 5, 95, 0), (nil, 10, 100, 0, 0, 0, 5, 96, 1),
+      (nil, 10, 5, 0, 0, 0, 0, 0, 5),
+      // The narrower of the two decides.
+      (100, 10, 60, 20, 0, 0, 0, 55, 5), (70, 10, 1000, 20, 0, 0, 0, 55, 5),
+    ] as [(Int?, Int, Int?, Int, Int, Int, Int, Int, Int)])
+  func shortfalls(
+    _ row: (
+      capacity: Int?, reserve: Int, free: Int?, complete: Int, filling: Int, stored: Int, gone: Int, size: Int,
+      short: Int
+    )
+  ) {
+    let limits = BoxLimits(capacity: row.capacity, reserve: row.reserve, free: row.free)
+    let box = BoxUsage(complete: row.complete, filling: row.filling, fillingStored: row.stored, discarded: row.gone)
+    #expect(limits.shortfall(for: row.size, in: box) == row.short)
+  }
+}

@@ -1,0 +1,186 @@
+// Records as bytes: what is written comes back, and what is damaged is an error or another valid value, never a trap.
+
+import Testing
+
+@testable import Cache
+
+@Suite struct RecordTests {
+  private func text(_ random: inout SplitMix64, _ lengths: ClosedRange<Int>) -> String {
+    String((0..<Int.random(in: lengths, using: &random)).map { _ in "ab/é片 \"%".randomElement(using: &random) ?? "a" })
+  }
+
+  private func moment(_ random: inout SplitMix64) -> Timestamp? {
+    Bool.random(using: &random) ? nil : Timestamp(milliseconds: Int64.random(in: 1...4_000_000_000_000, using: &random))
+  }
+
+  private func download(_ random: inout SplitMix64) throws -> Download {
+    var download = Download(
+      id: DownloadID(upper: random.next(), lower: random.next()), user: UserID(text(&random, 1...30)) ?? "u",
+      title: try Title(contentID: text(&random, 1...30), quality: "720p"),
+      status: Download.Status.allCases.randomElement(using: &random) ?? .pending, key: text(&random, 0...300),
+      totalBytes: Bool.random(using: &random) ? nil : Int.random(in: 0...1 << 50, using: &random),
+      created: Timestamp(milliseconds: Int64.random(in: 0...4_000_000_000_000, using: &random)))
+    download.pinned = Bool.random(using: &random)
+    download.object = ObjectID(random.next())
+    download.fileExtension = text(&random, 1...16)
+    download.endedBytes = Int.random(in: 0...1 << 50, using: &random)
+    download.updated = moment(&random) ?? download.created
+    download.completed = moment(&random)
+    download.lastPlayed = moment(&random)
+    download.deleted = moment(&random)
+    if Bool.random(using: &random) {
+      download.trouble = Trouble(
+        Trouble.Code.allCases.randomElement(using: &random) ?? .evicted, text(&random, 0...200),
+        nextAttempt: moment(&random))
+    }
+    return download
+  }
+
+  private func object(_ random: inout SplitMix64) -> StoredObject {
+    let size = Int.random(in: 0...1 << 40, using: &random)
+    var digest: OfferedDigest?
+    if Bool.random(using: &random) {
+      digest = OfferedDigest(
+        algorithm: UInt8.random(in: 1...255, using: &random), parts: UInt32.random(in: 0...10_000, using: &random),
+        bytes: (0..<32).map { _ in UInt8.random(in: 0...255, using: &random) })
+    }
+    let version = ObjectVersion(
+      bucket: text(&random, 0...60), key: text(&random, 0...1000), etag: text(&random, 0...60), size: size)
+    var object = StoredObject(
+      id: ObjectID(random.next()),
+      origin: OriginObject(
+        version: version, lastModifiedSeconds: Int64.random(in: -9...1 << 40, using: &random), digest: digest),
+      blockSize: [64 * KiB, 128 * KiB, 256 * KiB].randomElement(using: &random) ?? block,
+      created: Timestamp(milliseconds: Int64.random(in: 1...1 << 42, using: &random)))
+    object.state = Bool.random(using: &random) ? .complete : .filling
+    object.storedBytes = Int.random(in: 0...size, using: &random)
+    object.refetchFloor = Int.random(in: 0...size, using: &random)
+    object.mismatches = UInt8.random(in: 0...255, using: &random)
+    object.owners = Int.random(in: 0...100_000, using: &random)
+    object.lastUsed = Timestamp(milliseconds: Int64.random(in: 1...1 << 42, using: &random))
+    return object
+  }
+
+  @Test func whatIsWrittenComesBack() throws {
+    var random = SplitMix64(seed: 20)
+    for _ in 0..<500 {
+      let download = try download(&random)
+      #expect(try Download(id: download.id, record: download.record) == download)
+      let object = object(&random)
+      #expect(try StoredObject(id: object.id, record: object.record) == object)
+      let usage = Usage(
+        used: Int.random(in: 0...1 << 60, using: &random), reserved: Int.random(in: 0...9, using: &random))
+      #expect(try Usage(record: usage.record) == usage)
+      let box = BoxUsage(
+        complete: 1, filling: 2, fillingStored: 3, discarded: Int.random(in: 0...1 << 60, using: &random))
+      #expect(try BoxUsage(record: box.record) == box)
+    }
+  }
+
+  /// A record of each kind and what reads it.
+  private func kinds() throws -> [(record: [UInt8], read: ([UInt8]) throws -> Void)] {
+    var random = SplitMix64(seed: 21)
+    let download = try download(&random)
+    let object = object(&random)
+    let page = BlockPage()
+    return [
+      (download.record, { _ = try Download(id: download.id, record: $0).rows }),
+      (object.record, { _ = try StoredObject(id: object.id, record: $0).rows }),
+      (Usage(used: 1, reserved: 2).record, { _ = try Usage(record: $0) }),
+      (BoxUsage(complete: 1).record, { _ = try BoxUsage(record: $0) }),
+      (
+        page.bytes,
+        { bytes in
+          let page = try BlockPage(bytes)
+          for slot in 0..<BlockPage.blocks { _ = page[slot] }
+        }
+      ),
+      (
+        Key.bigEndian(UInt64(7)) + Key.bigEndian(UInt64(9)),
+        { _ = try Discard(key: Array("objects/1".utf8), value: $0) }
+      ),
+      (
+        Key.object(ObjectID(1)) + Key.bigEndian(UInt64(9)),
+        {
+          _ = try EvictionCandidate(key: Array(repeating: 255, count: 24), value: $0)
+        }
+      ),
+    ]
+  }
+
+  @Test func everyTruncationAndEveryAdditionIsAnError() throws {
+    for kind in try kinds() {
+      try kind.read(kind.record)
+      for length in 0..<kind.record.count {
+        #expect(throws: CorruptRecord.self) { try kind.read(Array(kind.record.prefix(length))) }
+      }
+      #expect(throws: CorruptRecord.self) { try kind.read(kind.record + [0]) }
+    }
+  }
+
+  @Test func flippedBytesAreAnErrorOrAnotherValue() throws {
+    var random = SplitMix64(seed: 22)
+    for kind in try kinds() {
+      var refused = 0
+      for round in 0..<4000 {
+        var record = kind.record
+        if round < record.count * 8 {
+          record[round / 8] ^= 1 << UInt8(round % 8)
+        } else {
+          for _ in 0..<Int.random(in: 1...6, using: &random) {
+            record[Int.random(in: 0..<record.count, using: &random)] = UInt8.random(in: 0...255, using: &random)
+          }
+        }
+        do { try kind.read(record) } catch is CorruptRecord { refused += 1 }
+      }
+      // A page of blocks has no wrong bytes; everything else has a version or a bound.
+      #expect(refused > 0 || kind.record.count == BlockPage.length)
+    }
+  }
+
+  @Test func whatCannotBeIsSaid() throws {
+    #expect(throws: CorruptRecord(table: "users", reason: "empty")) { try Usage(record: []) }
+    #expect(throws: CorruptRecord(table: "users", reason: "version 2, not 1")) { try Usage(record: [2]) }
+    #expect(throws: CorruptRecord(table: "users", reason: "a size of -1")) {
+      try Usage(record: [1] + Array(repeating: 255, count: 16))
+    }
+    var random = SplitMix64(seed: 23)
+    var object = object(&random)
+    object.refetchFloor = object.size + 1
+    #expect(throws: CorruptRecord(table: "objects", reason: "more stored than there is")) {
+      try StoredObject(id: object.id, record: object.record)
+    }
+    #expect(CorruptRecord(table: "users", reason: "empty").description.contains("larder verify"))
+  }
+
+  @Test func aPageHoldsAChecksumForEachBit() throws {
+    var page = BlockPage()
+    #expect(page.bytes.count == 528)
+    for slot in 0..<BlockPage.blocks { #expect(page[slot] == nil) }
+    page[0] = 0
+    page[127] = 0xDEAD_BEEF
+    page[9] = 1
+    #expect(page[0] == 0 && page[127] == 0xDEAD_BEEF && page[9] == 1 && page[8] == nil)
+    #expect(page.bytes[0] == 1 && page.bytes[1] == 2 && page.bytes[15] == 0x80)
+    #expect(Array(page.bytes[524...]) == [0xEF, 0xBE, 0xAD, 0xDE])
+    page[127] = nil
+    #expect(page[127] == nil && page.bytes[524...].allSatisfy { $0 == 0 })
+  }
+
+  @Test func keysSortAsTheirFieldsDo() throws {
+    var random = SplitMix64(seed: 24)
+    let numbers = (0..<300).map { _ in random.next() >> UInt64.random(in: 0..<64, using: &random) }.sorted()
+    for (a, b) in zip(numbers, numbers.dropFirst()) where a != b {
+      #expect(Key.bigEndian(a).lexicographicallyPrecedes(Key.bigEndian(b)))
+      #expect(Key.number(in: Key.bigEndian(a), at: 0) == a)
+    }
+    // A moment before the epoch sorts as the epoch.
+    #expect(Key.moment(Timestamp(milliseconds: -1)) == Key.moment(Timestamp(milliseconds: 0)))
+    // One user's rows never lie among another's.
+    #expect(!Key.user("ab").starts(with: Key.user("a")))
+    let longest = Key.claim(
+      UserID(String(repeating: "u", count: 128))!,
+      try Title(contentID: String(repeating: "c", count: 128), quality: "ABCDEFGHIJKLMNOP"))
+    #expect(longest.count <= 511, "LMDB takes no longer keys")
+  }
+}

@@ -1,0 +1,57 @@
+// How long a fill waits: the bounds of every wait, and the plays that are remembered meanwhile.
+
+import Testing
+
+@testable import Cache
+
+@Suite struct RetryPolicyTests {
+  /// The bounds as the formula has them, calculated without a limit of their own.
+  private func ceiling(_ initial: Int64, _ limit: Int64, _ attempt: Int) -> Int64 {
+    var wait = initial
+    for _ in 0..<max(0, attempt) where wait < limit { wait *= 2 }
+    return min(wait, limit)
+  }
+
+  @Test(arguments: [(1, 1), (1, 86_400_000), (500, 60_000), (86_400_000, 86_400_000), (3, 7)] as [(Int64, Int64)])
+  func bounds(_ initial: Int64, _ limit: Int64) {
+    let policy = RetryPolicy(initial: initial, limit: limit)
+    var random = SplitMix64(seed: 8)
+    for attempt in [-1, 0, 1, 2, 5, 10, 31, 40, 62, 63, 64, 1000, .max] {
+      let ceiling = ceiling(initial, limit, min(attempt, 100))
+      let waits = (0..<200).map { _ in policy.wait(attempt: attempt, asked: nil, using: &random) }
+      #expect(waits.allSatisfy { (0...ceiling).contains($0) }, "attempt \(attempt)")
+      // Full jitter spreads over the whole range.
+      if ceiling >= 500 { #expect(waits.min()! < ceiling / 4 && waits.max()! > ceiling * 3 / 4) }
+    }
+  }
+
+  @Test(
+    arguments: [
+      (nil, 0, 10), (0, 0, 10), (-5, 0, 10), (Int64.min, 0, 10), (5000, 5000, 5000), (3_600_000, 3_600_000, 3_600_000),
+      (3_600_001, 3_600_000, 3_600_000), (Int64.max, 3_600_000, 3_600_000),
+    ] as [(Int64?, Int64, Int64)])
+  func neverSoonerThanAsked(_ asked: Int64?, _ least: Int64, _ most: Int64) {
+    let policy = RetryPolicy(initial: 10, limit: 10)
+    var random = SplitMix64(seed: 9)
+    for attempt in [0, 7, .max] {
+      #expect((least...most).contains(policy.wait(attempt: attempt, asked: asked, using: &random)))
+    }
+  }
+}
+
+@Suite struct AccessLogTests {
+  @Test func theLatestPlayOfEachIsKeptOnce() {
+    let (a, b) = (DownloadID(upper: 1, lower: 1), DownloadID(upper: 1, lower: 2))
+    var log = AccessLog()
+    #expect(log.isEmpty)
+    log.touch(a, at: Timestamp(milliseconds: 10))
+    log.touch(b, at: Timestamp(milliseconds: 5))
+    log.touch(a, at: Timestamp(milliseconds: 12))
+    log.touch(a, at: Timestamp(milliseconds: 11))
+    #expect(!log.isEmpty)
+    #expect(log.drain() == [a: Timestamp(milliseconds: 12), b: Timestamp(milliseconds: 5)])
+    #expect(log.isEmpty && log.drain().isEmpty)
+    log.touch(a, at: Timestamp(milliseconds: 3))
+    #expect(log.drain() == [a: Timestamp(milliseconds: 3)])
+  }
+}

@@ -1,0 +1,109 @@
+// What survives: a process killed at any point, and one that is asked to end.
+
+import Foundation
+import Glibc
+import Testing
+
+@LaneA @Suite("Resuming") struct ResumeTests {
+  @Test("killed again and again at random points, a title still arrives whole, and hardly a byte is fetched twice")
+  func kill9() throws {
+    // Slow enough that the kills fall into the fill.
+    let box = try Box([
+      "downloads": ["max_rate": "\"16MiB\"", "chunk_size": "\"256KiB\""], "quota": ["default": "\"100MiB\""],
+    ])
+    let ann = try box.user("ann")
+    let title = Title(size: 64 << 20)
+    try box.origin.put(title)
+    let id = try ann.start(title)
+    var shown = 0.0
+    for third in 0..<3 {
+      let point = Double.random(in: (Double(third) * 30 + 5)...(Double(third) * 30 + 30))
+      try ann.wait(id, "\(point) %") { ($0.progress?.double ?? 0) >= point }
+      try box.kill()
+      try box.start()
+      let after = try ann.download(id)
+      let progress = try #require(after.progress?.double)
+      #expect(progress >= shown, "it never goes down")
+      #expect(progress <= 100 && after.status?.text != "failed")
+      #expect(try ann.storage() == .of(100 << 20, used: 0, reserved: title.size))
+      shown = progress
+    }
+    try ann.wait(id, for: "completed", within: 60)
+    #expect(try ann.play(id).body.isSame(as: title.bytes))
+    #expect(try ann.storage() == .of(100 << 20, used: title.size, reserved: 0))
+    #expect(box.proxy.traffic >= title.size)
+    #expect(Double(box.proxy.traffic) < 1.1 * Double(title.size), "\(box.proxy.traffic) for \(title.size)")
+    #expect(try box.terminate() == .exited(0))
+    #expect(try box.command("verify").ending == .exited(0))
+  }
+
+  @Test("asked to end, it exits 0 with every finished chunk durable, and goes on from there")
+  func sigterm() throws {
+    let box = try Box(["downloads": ["chunk_size": "\"256KiB\"", "connections": "2"]])
+    let ann = try box.user("ann")
+    let title = Title(size: 8 << 20)
+    try box.origin.put(title)
+    // Held within a chunk: everything before it is finished.
+    box.proxy.hold(after: (4 << 20) + 1000)
+    let id = try ann.start(title)
+    try ann.wait(id, "what was let through") { ($0.downloaded_bytes?.int ?? 0) >= (4 << 20) - (2 * 256 << 10) }
+    #expect(try box.terminate() == .exited(0))
+    box.proxy.release()
+    try box.start()
+    try ann.wait(id, for: "completed")
+    #expect(try ann.play(id).body.isSame(as: title.bytes))
+    #expect(box.proxy.traffic <= title.size + 2 * (256 << 10), "only what was in flight twice: \(box.proxy.traffic)")
+  }
+
+  @Test("asked to end, it takes no one new and finishes the answer that it is sending")
+  func drains() throws {
+    let box = try Box()
+    let ann = try box.user("ann")
+    let title = Title(size: 16 << 20)
+    try box.origin.put(title)
+    let id = try ann.fetch(title)
+    let viewer = try Connection(port: box.port)
+    viewer.readSlowly()
+    try viewer.send(request("GET", "/api/downloads/\(id)/play", headers: ann.authorization))
+    let head = try viewer.receiveHead()
+    #expect(head.status == 200)
+    var body = try viewer.receive(count: 1000)
+    box.program?.signal(SIGTERM)
+    try eventually("no new connections") { (try? Connection(port: box.port)) == nil ? true : nil }
+    #expect(box.program?.poll() == nil, "it waits for the viewer")
+    body += try viewer.receive(count: title.size - 1000)
+    #expect(body.isSame(as: title.bytes))
+    #expect(try viewer.isClosed())
+    #expect(try box.program?.wait() == .exited(0))
+  }
+
+  @Test("killed when everything is done, it holds what it held, in figures and bytes")
+  func killedAtRest() throws {
+    let box = try Box(["quota": ["default": "\"20MiB\""]])
+    let ann = try box.user("ann")
+    let bob = try box.user("bob")
+    let title = Title(size: 2 << 20)
+    let other = Title(size: 1 << 20)
+    try box.origin.put(title)
+    try box.origin.put(other)
+    let hers = try ann.fetch(title)
+    let his = try bob.fetch(title)
+    let gone = try bob.fetch(other)
+    try bob.expect(200, "DELETE", "/api/downloads/\(gone)/delete")
+    let link = try ann.expect(200, "POST", "/api/downloads/\(hers)/play-url").url?.text
+    try box.kill()
+    // Without the origin too: what the box holds needs nobody else.
+    box.proxy.goDown()
+    try box.start()
+    #expect(try ann.storage() == .of(20 << 20, used: title.size, reserved: 0))
+    #expect(try bob.storage() == .of(20 << 20, used: title.size, reserved: 0))
+    #expect(try ann.play(hers).body.isSame(as: title.bytes))
+    #expect(try bob.play(his).body.isSame(as: title.bytes))
+    #expect(try bob.play(gone).status == 404, "deletes stick")
+    #expect(try box.ask("GET", try #require(link)).body.isSame(as: title.bytes), "the link survives a restart")
+    let cat = try box.user("cat")
+    let offline = try cat.tryStart(title)
+    #expect(offline.status == 201)
+    #expect(offline.json?.status?.text == "completed", "held whole, and the origin cannot be reached")
+  }
+}
