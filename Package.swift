@@ -61,8 +61,10 @@ let package = Package(
       exclude: ["Demo/Videos"],
       swiftSettings: settings),
   ] + ["Access", "Cache", "Configuration", "Curl", "HTTP", "LMDB", "Loop", "S3"].map { name in
-    .testTarget(
-      name: "\(name)Tests", dependencies: [.byName(name: name)], resources: [], swiftSettings: settings)
-  },
+    .testTarget(name: "\(name)Tests", dependencies: [.byName(name: name)], swiftSettings: settings)
+  } + [
+    // The built program against a real S3 server.
+    .testTarget(name: "EndToEndTests", dependencies: ["larder"], exclude: [], swiftSettings: settings)
+  ],
   swiftLanguageModes: [.v6]
 )

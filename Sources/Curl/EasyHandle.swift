@@ -45,12 +45,22 @@ struct EasyHandle: ~Copyable {
     try set(CURLOPT_PROTOCOLS_STR, "http,https")
     try set(CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1)
     try set(CURLOPT_NOBODY, options.method == .head ? 1 : 0)
+    if options.method == .post { try setBody(options.body) }
     unsafe try check(larder_easy_set_headers(raw, headers.first))
     try set(CURLOPT_FOLLOWLOCATION, 0)
     // The heads of a proxy are not those of the server.
     try set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)
     if let caFile = options.caFile { try set(CURLOPT_CAINFO, caFile) }
     if let proxy = options.proxy { try set(CURLOPT_PROXY, proxy) }
+  }
+
+  /// Makes it a POST of these bytes, of which curl takes a copy: the size must come first.
+  private func setBody(_ body: [UInt8]) throws(CurlError) {
+    try set(CURLOPT_POSTFIELDSIZE, body.count)
+    let code = unsafe body.withUnsafeBytes { bytes in
+      unsafe larder_easy_set_pointer(raw, CURLOPT_COPYPOSTFIELDS, UnsafeMutableRawPointer(mutating: bytes.baseAddress))
+    }
+    try check(code)
   }
 
   private func setLimits(_ options: TransferOptions) throws(CurlError) {

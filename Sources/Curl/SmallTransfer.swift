@@ -49,7 +49,7 @@ private final class Collector: TransferReceiver {
 
   func received(head: TransferHead) -> Bool {
     self.head = head
-    guard method == .get, let length = head["content-length"].flatMap({ Int($0) }) else { return true }
+    guard method != .head, let length = head["content-length"].flatMap({ Int($0) }) else { return true }
     isTooLarge = length > limit
     if !isTooLarge { body.reserveCapacity(length) }
     return !isTooLarge

@@ -5,6 +5,8 @@ public struct TransferOptions: Sendable {
   public enum Method: String, Sendable {
     case get = "GET"
     case head = "HEAD"
+    /// Sends `body`.
+    case post = "POST"
   }
 
   public var method: Method
@@ -12,6 +14,8 @@ public struct TransferOptions: Sendable {
   public var url: String
   /// Sent in this order, in addition to `Host` and `Accept`. An empty value is sent as such.
   public var headers: [(name: String, value: String)]
+  /// What a POST sends; nothing else sends a body. Its type is a header's to say.
+  public var body: [UInt8]
   /// For name lookup, connection and TLS together.
   public var connectTimeout: Duration
   /// A transfer slower than 1 KiB/s for this long ends with `.stalled`. It counts once connected, and not while paused.
@@ -28,13 +32,14 @@ public struct TransferOptions: Sendable {
   public var maxHeadBytes: Int
 
   public init(
-    method: Method = .get, url: String, headers: [(name: String, value: String)] = [],
+    method: Method = .get, url: String, headers: [(name: String, value: String)] = [], body: [UInt8] = [],
     connectTimeout: Duration = .seconds(5), stallTimeout: Duration = .seconds(20), deadline: Duration? = nil,
     caFile: String? = nil, proxy: String? = nil, receiveBufferBytes: Int = 128 << 10, maxHeadBytes: Int = 64 << 10
   ) {
     self.method = method
     self.url = url
     self.headers = headers
+    self.body = body
     self.connectTimeout = connectTimeout
     self.stallTimeout = stallTimeout
     self.deadline = deadline

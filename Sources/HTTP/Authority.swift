@@ -17,7 +17,10 @@ enum Authority {
       return close &+ 1 == text.count
         || (text[close &+ 1] == .colon && isPort(text[close &+ 2..<text.count]))
     }
-    var index = text.firstIndex(where: { !ByteSet.registeredName.contains($0) })
+    // Digits and dots first: in a local network most hosts are addresses.
+    var index = text.firstIndex(where: {
+      $0 &- 0x30 >= 10 && $0 != UInt8(ascii: ".") && !ByteSet.registeredName.contains($0)
+    })
     while index < text.count {
       switch text[index] {
       case .colon:

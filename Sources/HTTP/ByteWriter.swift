@@ -70,13 +70,15 @@
     if value < 0 { unsafe start.storeBytes(of: UInt8(ascii: "-"), as: UInt8.self) }
   }
 
-  /// Appends the last `digits` decimal digits of `value`, zeros first.
-  mutating func append(_ value: Int, digits: Int) {
-    var divisor = 1
-    for _ in 1..<digits { divisor *= 10 }
-    while divisor > 0 {
-      append(UInt8(truncatingIfNeeded: 0x30 + value / divisor % 10))
-      divisor /= 10
+  /// Appends the last `digits` decimal digits of a value that is not negative, zeros first.
+  @inline(__always) mutating func append(_ value: Int, digits: Int) {
+    let start = unsafe claim(digits)
+    var rest = UInt(value)
+    var position = digits
+    while position > 0 {
+      position &-= 1
+      unsafe start.storeBytes(of: UInt8(truncatingIfNeeded: 0x30 &+ rest % 10), toByteOffset: position, as: UInt8.self)
+      rest /= 10
     }
   }
 

@@ -44,6 +44,7 @@ public enum RangeHeader {
   public static func parse(_ value: UnsafeRawBufferPointer, length: Int, gap: Int = coalescingGap) -> Outcome {
     let text = unsafe ByteView(value)
     guard text.count > 6, text[0..<6].equalsIgnoringCase("bytes=") else { return .whole }
+    if let range = onlyRange(text, length: length) { return .single(range) }
     var reader = SpecificationReader(text: text, position: 6, length: length)
     var single: ByteRange?
     var set: ByteRangeSet?
@@ -63,6 +64,16 @@ public enum RangeHeader {
     guard let set else { return .single(single) }
     if set.byteCount >= length { return .whole }
     return set.count == 1 ? .single(set[0]) : .several(set)
+  }
+
+  /// What players ask for, `bytes=first-last` or `bytes=first-` and satisfiable, read without a list; nil for all else.
+  @inline(__always) private static func onlyRange(_ text: ByteView, length: Int) -> ByteRange? {
+    let (first, hyphen) = text.decimal(at: 6)
+    guard hyphen > 6, hyphen < text.count, text[hyphen] == UInt8(ascii: "-"), first < length else { return nil }
+    if hyphen &+ 1 == text.count { return ByteRange(first: first, last: length &- 1) }
+    let (last, end) = text.decimal(at: hyphen &+ 1)
+    guard end == text.count, last >= first else { return nil }
+    return ByteRange(first: first, last: min(last, length &- 1))
   }
 }
 

@@ -127,10 +127,10 @@ private final class Inbox<Item: Sendable>: @unchecked Sendable {
     }
     thread = .none
     isEnding = false
-    let finished = unsafe finishers
+    var finished = unsafe finishers
     unsafe finishers = []
     unsafe pthread_mutex_unlock(mutex)
-    unsafe finished.forEach { unsafe $0.resume() }
+    while let finisher = unsafe finished.popLast() { unsafe finisher.resume() }
   }
 }
 

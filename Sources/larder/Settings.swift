@@ -26,11 +26,15 @@ struct Settings: Sendable {
   /// What the administrator should know, though it works.
   let warnings: [String]
 
-  /// - Parameter makesKey: whether `auth.key` may be made in the data directory when it is missing.
-  init(_ configuration: Configuration, makesKey: Bool) async throws(SettingProblem) {
+  /// - Parameters:
+  ///   - makesKey: whether `auth.key` may be made in the data directory when it is missing.
+  ///   - credentials: used instead of those that the configuration names.
+  init(
+    _ configuration: Configuration, makesKey: Bool, credentials: Credentials? = nil
+  ) async throws(SettingProblem) {
     self.configuration = configuration
     var warnings: [String] = []
-    origin = try OriginSettings(configuration.origin)
+    origin = try OriginSettings(configuration.origin, credentials: credentials)
     rules = AccessRules(
       issuer: configuration.auth.issuer, audience: configuration.auth.audience,
       requiredRole: configuration.auth.requiredRole)
@@ -106,7 +110,7 @@ struct Settings: Sendable {
 }
 
 extension OriginSettings {
-  init(_ origin: Configuration.Origin) throws(SettingProblem) {
+  init(_ origin: Configuration.Origin, credentials given: Credentials? = nil) throws(SettingProblem) {
     do {
       endpoint = try S3.Endpoint(
         origin.endpoint.description, region: origin.region, bucket: origin.bucket,
@@ -114,7 +118,7 @@ extension OriginSettings {
     } catch {
       throw SettingProblem(key: "origin", reason: "\(error)")
     }
-    credentials = try Self.credentials(origin)
+    credentials = try given ?? Self.credentials(origin)
     connectTimeout = origin.connectTimeout
     stallTimeout = origin.stallTimeout
     caFile = origin.caFile.isEmpty ? nil : origin.caFile

@@ -57,11 +57,11 @@ import Testing
   }
 
   @Test(arguments: [
-    (64 * KiB, 64), (64 * KiB + 1, 64), (128 * KiB - 1, 64), (128 * KiB, 128), (256 * KiB - 1, 128), (256 * KiB, 256),
-    (8192 * KiB, 256), (1 << 30, 256),
+    (64 * kibi, 64), (64 * kibi + 1, 64), (128 * kibi - 1, 64), (128 * kibi, 128), (256 * kibi - 1, 128), (256 * kibi, 256),
+    (8192 * kibi, 256), (1 << 30, 256),
   ])
   func blockSizes(_ chunk: Int, _ kibibytes: Int) {
-    #expect(StoredObject.blockSize(forChunk: chunk) == kibibytes * KiB)
+    #expect(StoredObject.blockSize(forChunk: chunk) == kibibytes * kibi)
   }
 
   /// Every span lies in one chunk and is one run; together they are what is missing, once; what is given back comes
@@ -104,8 +104,8 @@ import Testing
   }
 
   @Test func aChunkSmallerThanABlockIsABlock() {
-    let large = object(size: 3 * 256 * KiB, blockSize: 256 * KiB)
-    var plan = ChunkPlan(object: large, present: BlockMap(count: 3), chunkSize: 64 * KiB)
+    let large = object(size: 3 * 256 * kibi, blockSize: 256 * kibi)
+    var plan = ChunkPlan(object: large, present: BlockMap(count: 3), chunkSize: 64 * kibi)
     #expect(plan.claim()?.blocks == 0..<1)
     #expect(plan.claim()?.blocks == 1..<2)
   }

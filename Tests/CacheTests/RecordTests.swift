@@ -50,7 +50,7 @@ import Testing
       id: ObjectID(random.next()),
       origin: OriginObject(
         version: version, lastModifiedSeconds: Int64.random(in: -9...1 << 40, using: &random), digest: digest),
-      blockSize: [64 * KiB, 128 * KiB, 256 * KiB].randomElement(using: &random) ?? block,
+      blockSize: [64 * kibi, 128 * kibi, 256 * kibi].randomElement(using: &random) ?? block,
       created: Timestamp(milliseconds: Int64.random(in: 1...1 << 42, using: &random)))
     object.state = Bool.random(using: &random) ? .complete : .filling
     object.storedBytes = Int.random(in: 0...size, using: &random)

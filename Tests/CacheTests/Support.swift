@@ -189,5 +189,6 @@ extension WishOutcome {
   }
 }
 
-let KiB = 1 << 10
-let block = 64 * KiB
+/// Bytes.
+let kibi = 1 << 10
+let block = 64 * kibi

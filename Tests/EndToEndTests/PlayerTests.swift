@@ -12,7 +12,7 @@ import Testing
     let box = try Box(["downloads": ["chunk_size": "\"64KiB\""]])
     let ann = try box.user("ann")
     var title = Title(size: 0)
-    title.bytes = try [UInt8](file: "\(Paths.package)/Sources/larder/Demo/Videos/\(name).mp4")
+    title.bytes = try Bytes(file: "\(Paths.package)/Sources/larder/Demo/Videos/\(name).mp4")
     title.quality = "360p"
     try box.origin.put(title)
     let id = try ann.fetch(title)

@@ -25,14 +25,14 @@ import Testing
     #expect(line.level?.text == "notice")
     try box.logged("the warning") { $0.level?.text == "warning" && "\($0)".contains("listen") }
     #expect(try ann.storage() == .of(20 << 20, used: title.size, reserved: 0))
-    #expect((begun + (try viewer.receive(count: title.size - 1000))).isSame(as: title.bytes))
+    #expect((begun + (try viewer.receive(count: title.size - 1000))) == title.bytes)
 
     // Lowered below the usage it removes nothing by itself.
     try box.change(["quota": ["default": "\"1MiB\""]])
     box.reload()
     try eventually("the lower quota", explain: box.report) { try ann.storage().limit == 1 << 20 ? true : nil }
     #expect(try ann.storage() == Storage(limit: 1 << 20, used: title.size, reserved: 0, available: 0))
-    #expect(try ann.play(id).body.isSame(as: title.bytes))
+    #expect(try ann.play(id).body == title.bytes)
     #expect(try reloads("reloaded", seenBy: root) == 2)
   }
 
@@ -59,7 +59,7 @@ import Testing
   /// The counter of reloads, as the metrics show it.
   private func reloads(_ result: String, seenBy admin: User) throws -> Int? {
     let metrics = try admin.ask("GET", "/metrics")
-    let lines = String(decoding: metrics.body, as: UTF8.self).split(separator: "\n")
+    let lines = metrics.body.text.split(separator: "\n")
     let line = lines.first { $0.hasPrefix("larder_config_reloads_total{") && $0.contains("result=\"\(result)\"") }
     return line?.split(separator: " ").last.flatMap { Int($0) }
   }

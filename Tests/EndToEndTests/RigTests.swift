@@ -10,7 +10,7 @@ import Testing
     let origin = try SeaweedFS.shared()
     let title = Title(size: 300_001)
     try origin.put(title)
-    #expect(try origin.get(key: title.key).isSame(as: title.bytes))
+    #expect(try origin.get(key: title.key) == title.bytes)
     let anonymous = try Connection(port: origin.port)
     try anonymous.send(request("GET", "/\(SeaweedFS.bucket)/\(title.key)"))
     #expect(try anonymous.receive().status == 403)
@@ -19,13 +19,13 @@ import Testing
   }
 
   /// An upstream that needs no signature: it gives the same bytes to every request.
-  private func upstream(_ bytes: [UInt8]) throws -> Listener {
+  private func upstream(_ bytes: Bytes) throws -> Listener {
     let listener = try Listener()
     Thread.detachNewThread {
       while let socket = listener.accept() {
         while let head = try? socket.receive(), !head.isEmpty {
           try? socket.send("HTTP/1.1 200 OK\r\nContent-Length: \(bytes.count)\r\n\r\n".utf8)
-          if !head.starts(with: "HEAD".utf8) { try? socket.send(bytes) }
+          if !head.starts(with: "HEAD".utf8) { try? socket.send(bytes.array) }
         }
         socket.close()
       }
@@ -44,7 +44,7 @@ import Testing
 
     let connection = try Connection(port: proxy.port)
     try connection.send(request("GET", "/a"))
-    #expect(try connection.receive().body.isSame(as: bytes))
+    #expect(try connection.receive().body == bytes)
     try connection.send(request("HEAD", "/b", headers: ["Range": "bytes=0-1"]))
     #expect(try connection.receive(to: "HEAD").body.isEmpty)
     #expect(proxy.traffic == bytes.count)
@@ -57,11 +57,11 @@ import Testing
 
     proxy.fault(Fault(action: .flip(at: 70_000), times: 1, concerns: { $0.target == "/e" }))
     try connection.send(request("GET", "/d"))
-    #expect(try connection.receive().body.isSame(as: bytes))
+    #expect(try connection.receive().body == bytes)
     try connection.send(request("GET", "/e"))
     var flipped = bytes
     flipped[70_000] ^= 0xFF
-    #expect(try connection.receive().body.isSame(as: flipped))
+    #expect(try connection.receive().body == flipped)
 
     proxy.fault(Fault(action: .cut(after: 1000, reset: false), times: 1))
     try connection.send(request("GET", "/f"))
@@ -72,9 +72,9 @@ import Testing
     proxy.hold(after: proxy.traffic + 50_000)
     try held.send(request("GET", "/g"))
     _ = try held.receiveHead()
-    #expect(try held.receive(count: 50_000).isSame(as: Array(bytes[..<50_000])))
+    #expect(try held.receive(count: 50_000) == bytes[..<50_000])
     proxy.release()
-    #expect(try held.receive(count: 150_000).isSame(as: Array(bytes[50_000...])))
+    #expect(try held.receive(count: 150_000) == bytes[50_000...])
 
     proxy.goDown()
     #expect(throws: RigFailure.self) { try Connection(port: proxy.port) }

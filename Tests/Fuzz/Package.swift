@@ -21,7 +21,7 @@ let package = Package(
       .executableTarget(
         name: name, dependencies: ["Driver", "HTTP"],
         swiftSettings: settings + [.unsafeFlags(["-parse-as-library"] + fuzzer)],
-        linkerSettings: [.unsafeFlags(fuzzer)])
+        linkerSettings: [.unsafeFlags(fuzzer + ["-use-ld=lld"])])
     },
   swiftLanguageModes: [.v6]
 )

@@ -41,7 +41,8 @@ import Testing
   ])
   func ifMatchIsStrong(value: String, holds: Bool) {
     #expect(evaluate(["If-Match: \(value)"]) == (holds ? .proceed(useRange: false) : .preconditionFailed))
-    #expect(evaluate(["If-Match: \(value)"], method: "DELETE") == (holds ? .proceed(useRange: false) : .preconditionFailed))
+    #expect(
+      evaluate(["If-Match: \(value)"], method: "DELETE") == (holds ? .proceed(useRange: false) : .preconditionFailed))
   }
 
   @Test(arguments: [
@@ -51,7 +52,8 @@ import Testing
   ])
   func ifNoneMatchIsWeak(value: String, matches: Bool) {
     #expect(evaluate(["If-None-Match: \(value)"]) == (matches ? .notModified : .proceed(useRange: false)))
-    #expect(evaluate(["If-None-Match: \(value)"], method: "HEAD") == (matches ? .notModified : .proceed(useRange: false)))
+    #expect(
+      evaluate(["If-None-Match: \(value)"], method: "HEAD") == (matches ? .notModified : .proceed(useRange: false)))
     #expect(
       evaluate(["If-None-Match: \(value)"], method: "PUT")
         == (matches ? .preconditionFailed : .proceed(useRange: false)))
@@ -84,7 +86,8 @@ import Testing
     let proceed = Conditional.Outcome.proceed(useRange: false)
     #expect(evaluate(["If-Unmodified-Since: \(value)"]) == (isUnmodifiedSinceFalse ? .preconditionFailed : proceed))
     #expect(evaluate(["If-Modified-Since: \(value)"]) == (isModifiedSinceFalse ? .notModified : proceed))
-    #expect(evaluate(["If-Modified-Since: \(value)"], method: "HEAD") == (isModifiedSinceFalse ? .notModified : proceed))
+    #expect(
+      evaluate(["If-Modified-Since: \(value)"], method: "HEAD") == (isModifiedSinceFalse ? .notModified : proceed))
     #expect(evaluate(["If-Modified-Since: \(value)"], method: "POST") == proceed)
     #expect(evaluate(["If-Modified-Since: \(value)", "If-Unmodified-Since: \(value)"], lastModified: nil) == proceed)
   }

@@ -26,8 +26,10 @@ import Testing
   static let values: [(String, JSONValue)] = [
     ("null", .null), (" true ", .bool(true)), ("\r\n\tfalse\n", .bool(false)), ("0", .integer(0)), ("-1", .integer(-1)),
     ("9223372036854775807", .integer(.max)), ("-9223372036854775808", .integer(.min)),
-    ("9223372036854775808", .number(9_223_372_036_854_775_808)), ("-9223372036854775809", .number(-9.223372036854776e18)),
-    ("1.5", .number(1.5)), ("1.0", .number(1)), ("1e2", .number(100)), ("1E+2", .number(100)), ("-2.5e-1", .number(-0.25)),
+    ("9223372036854775808", .number(9_223_372_036_854_775_808)),
+    ("-9223372036854775809", .number(-9.223372036854776e18)),
+    ("1.5", .number(1.5)), ("1.0", .number(1)), ("1e2", .number(100)), ("1E+2", .number(100)),
+    ("-2.5e-1", .number(-0.25)),
     ("0e0", .number(0)), ("1e-400", .number(0)), ("1.7976931348623157e308", .number(.greatestFiniteMagnitude)),
     ("\"\"", .string("")), ("\"a b\"", .string("a b")), ("\"é😀\"", .string("é😀")),
     (#""\"\\\/\b\f\n\r\t""#, .string("\"\\/\u{8}\u{c}\n\r\t")), (#""\u0041\u00e9\u20AC""#, .string("Aé€")),
@@ -66,9 +68,11 @@ import Testing
     ("[,1]", .unexpectedByte), ("[1,]", .unexpectedByte), ("{,}", .unexpectedByte), ("{\"a\":1,}", .unexpectedByte),
     ("{\"a\" 1}", .unexpectedByte), ("{a:1}", .unexpectedByte), ("{1:1}", .unexpectedByte), ("[1}", .unexpectedByte),
     ("{\"a\":1]", .unexpectedByte), ("+1", .unexpectedByte), (".5", .unexpectedByte), ("-a", .unexpectedByte),
-    ("1.e1", .unexpectedByte), ("1ex", .unexpectedByte), ("\"a\nb\"", .unexpectedByte), ("\"\\\"\u{1f}\"", .unexpectedByte),
+    ("1.e1", .unexpectedByte), ("1ex", .unexpectedByte), ("\"a\nb\"", .unexpectedByte),
+    ("\"\\\"\u{1f}\"", .unexpectedByte),
     ("'a'", .unexpectedByte), ("NaN", .unexpectedByte), ("Infinity", .unexpectedByte), ("-Infinity", .unexpectedByte),
-    ("/**/1", .unexpectedByte), ("\u{feff}1", .unexpectedByte), ("\u{b}1", .unexpectedByte), ("\"\\ud800x\"", .unexpectedByte),
+    ("/**/1", .unexpectedByte), ("\u{feff}1", .unexpectedByte), ("\u{b}1", .unexpectedByte),
+    ("\"\\ud800x\"", .unexpectedByte),
     ("01", .trailingBytes), ("1 2", .trailingBytes), ("{}x", .trailingBytes), ("nullx", .trailingBytes),
     ("[]]", .trailingBytes), ("1\u{0}", .trailingBytes), ("0x10", .trailingBytes),
     ("1e999", .numberOutOfRange), ("-1e309", .numberOutOfRange), ("[1e400]", .numberOutOfRange),
@@ -80,9 +84,11 @@ import Testing
     #expect(reason(Array(text.utf8)) == expected)
   }
 
-  @Test(arguments: [
-    [0xff], [0xc0, 0x80], [0xc3], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80], [0x80], [0xe2, 0x82], [0xf8, 0x88, 0x80, 0x80],
-  ] as [[UInt8]])
+  @Test(
+    arguments: [
+      [0xff], [0xc0, 0x80], [0xc3], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80], [0x80], [0xe2, 0x82],
+      [0xf8, 0x88, 0x80, 0x80],
+    ] as [[UInt8]])
   func invalidUTF8IsRefused(bytes: [UInt8]) {
     #expect(reason([UInt8(ascii: "\"")] + bytes + [UInt8(ascii: "\"")]) == .invalidString)
     #expect(reason(Array("\"\\n".utf8) + bytes + [UInt8(ascii: "\"")]) == .invalidString)
@@ -127,13 +133,15 @@ import Testing
     writer.object { writer in
       writer.field("a", "x\"\\\u{1}\n/é")
       writer.field("b", nil as String?)
-      writer.field("c", array: { writer in
-        writer.integer(UInt64.max)
-        writer.integer(Int8(-5))
-        writer.array { _ in }
-        writer.object { _ in }
-        writer.null()
-      })
+      writer.field(
+        "c",
+        array: { writer in
+          writer.integer(UInt64.max)
+          writer.integer(Int8(-5))
+          writer.array { _ in }
+          writer.object { _ in }
+          writer.null()
+        })
       writer.field("d", nil as Int?)
       writer.field("e", false)
       writer.key("f")
@@ -179,7 +187,11 @@ import Testing
       var bytes = Array(text(randomValue(depth: 0, using: &generator)).utf8)
       for _ in 0..<Int.random(in: 1...3, using: &generator) where !bytes.isEmpty {
         let offset = bytes.indices.randomElement(using: &generator) ?? 0
-        if Bool.random(using: &generator) { bytes.remove(at: offset) } else { bytes[offset] = .random(in: 0...255, using: &generator) }
+        if Bool.random(using: &generator) {
+          bytes.remove(at: offset)
+        } else {
+          bytes[offset] = .random(in: 0...255, using: &generator)
+        }
       }
       // What is still taken must be the same again when written.
       guard let value = try? JSONReader.read(bytes) else { continue }
@@ -203,7 +215,8 @@ import Testing
       }
       return .string(String(scalars))
     case 6:
-      return .array((0..<Int.random(in: 0..<5, using: &generator)).map { _ in randomValue(depth: depth + 1, using: &generator) })
+      return .array(
+        (0..<Int.random(in: 0..<5, using: &generator)).map { _ in randomValue(depth: depth + 1, using: &generator) })
     default:
       return .object(
         (0..<Int.random(in: 0..<20, using: &generator)).map {

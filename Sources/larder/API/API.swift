@@ -20,16 +20,17 @@ final class API: RequestHandler {
     _ head: borrowing RequestHead, in bytes: UnsafeRawBufferPointer, on connection: HTTPConnection
   ) -> Bool {
     guard head.method == .get || head.method == .head,
-      let id = unsafe PlayPath.download(in: head.path.bytes(in: bytes)), let playable = box.titles.known(id)
+      let id = unsafe PlayPath.download(in: head.path.bytes(in: bytes)), let playable = box.titles.known(id),
+      let user = playable.user
     else { return false }
     guard !head.isRepeated(.authorization) else { return false }
     if let value = head[.authorization] {
       guard let token = unsafe Authorization.bearerToken(in: value.bytes(in: bytes)),
-        let claims = unsafe box.door.known(token), claims.isPremium || claims.isAdmin, claims.user == playable.user.text
+        let claims = unsafe box.door.known(token), claims.isPremium || claims.isAdmin, claims.user == user.text
       else { return false }
     } else {
       guard let query = head.query, let token = unsafe PlayPath.token(in: query.bytes(in: bytes)),
-        case .good = unsafe box.door.verify(link: token, for: id, of: playable.user)
+        case .good = unsafe box.door.verify(link: token, for: id, of: user)
       else { return false }
     }
     unsafe playable.answer(head, in: bytes, on: connection)

@@ -1,4 +1,4 @@
-// A whole title that is open for playing, and the answer to a play by RFC 9110: conditionals, ranges, parts.
+// A whole file that is open for playing, a title's as a rule, and the answer to a play by RFC 9110: conditionals, ranges, parts.
 
 import CSystem
 import Cache
@@ -9,38 +9,50 @@ import Loop
 /// An open object together with what every answer says about it.
 @EventLoop
 final class Playable {
-  let download: DownloadID
-  let user: UserID
+  /// Who may play it; nil when whoever holds this object has made sure of that.
+  let user: UserID?
   let file: ObjectFile
   let size: Int
   private let etag: [UInt8]
   /// Seconds since 1970.
   private let lastModified: Int
   private let mediaType: MediaType
-  private let played: @EventLoop (DownloadID) -> Void
+  private let played: @EventLoop () -> Void
 
   /// Bodies up to here go out with their head in one write.
   private static let smallBody = 64 << 10
 
   /// - Parameters:
   ///   - etag: a strong entity tag with its quotes.
+  ///   - lastModified: seconds since 1970.
   ///   - played: called whenever bytes go out.
   init(
-    download: Download, object: StoredObject, file: ObjectFile, played: @escaping @EventLoop (DownloadID) -> Void
+    etag: String, size: Int, lastModified: Int, mediaType: MediaType, file: ObjectFile, user: UserID? = nil,
+    played: @escaping @EventLoop () -> Void = {}
   ) {
-    self.download = download.id
-    self.user = download.user
+    self.user = user
     self.file = file
-    self.size = object.size
-    self.etag = Array(object.origin.version.etag.utf8)
-    let seconds = object.origin.lastModifiedSeconds
-    self.lastModified = Int(seconds > 0 ? seconds : object.created.milliseconds / 1000)
-    self.mediaType = MediaType(fileExtension: download.fileExtension)
+    self.size = size
+    self.etag = Array(etag.utf8)
+    self.lastModified = lastModified
+    self.mediaType = mediaType
     self.played = played
   }
 
+  /// A completed download: it says what the origin said of it.
+  convenience init(
+    download: Download, object: StoredObject, file: ObjectFile, played: @escaping @EventLoop (DownloadID) -> Void
+  ) {
+    let seconds = object.origin.lastModifiedSeconds
+    self.init(
+      etag: object.origin.version.etag, size: object.size,
+      lastModified: Int(seconds > 0 ? seconds : object.created.milliseconds / 1000),
+      mediaType: MediaType(fileExtension: download.fileExtension), file: file, user: download.user
+    ) { [id = download.id] in played(id) }
+  }
+
   /// Bytes of it go out: it counts as played now.
-  func touch() { played(download) }
+  func touch() { played() }
 
   /// Answers a GET or HEAD of the title.
   func answer(_ request: borrowing RequestHead, in bytes: UnsafeRawBufferPointer, on connection: HTTPConnection) {

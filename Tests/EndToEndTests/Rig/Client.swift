@@ -7,7 +7,7 @@ import Glibc
 struct Answer: CustomStringConvertible {
   var status: Int
   var headers: [(name: String, value: String)]
-  var body: [UInt8] = []
+  var body = Bytes([])
 
   /// The value of a header that may come once; nil when it does not come.
   subscript(name: String) -> String? {
@@ -15,13 +15,13 @@ struct Answer: CustomStringConvertible {
   }
 
   /// The body as JSON; nil when it is none.
-  var json: JSON? { try? JSON(body) }
+  var json: JSON? { try? JSON(body.array) }
 
   /// The `code` of a problem.
   var code: String? { json?.code?.text }
 
   var description: String {
-    "\(status) \(headers.map { "\($0.name): \($0.value)" }) \(String(decoding: body.prefix(1000), as: UTF8.self))"
+    "\(status) \(headers.map { "\($0.name): \($0.value)" }) \(body[..<min(body.count, 1000)].text)"
   }
 }
 
@@ -76,11 +76,11 @@ final class Connection {
     }
   }
 
-  private func body(of answer: Answer) throws -> [UInt8] {
+  private func body(of answer: Answer) throws -> Bytes {
     if answer["transfer-encoding"]?.lowercased() == "chunked" {
       var body: [UInt8] = []
       while let chunk = try receiveChunk() { body += chunk }
-      return body
+      return Bytes(body)
     }
     guard let text = answer["content-length"] else { return try receiveUntilEnd() }
     guard let length = Int(text) else { throw RigFailure("not a length: \(text)") }
@@ -91,25 +91,25 @@ final class Connection {
   func receiveChunk() throws -> [UInt8]? {
     let size = try line()
     guard let count = Int(size.prefix { $0 != ";" }, radix: 16) else { throw RigFailure("not a chunk size: \(size)") }
-    let bytes = try receive(count: count)
+    let bytes = try receive(count: count).array
     guard try line().isEmpty else { throw RigFailure("a chunk that does not end") }
     return count == 0 ? nil : bytes
   }
 
   /// So many bytes, exactly.
-  func receive(count: Int) throws -> [UInt8] {
+  func receive(count: Int) throws -> Bytes {
     while buffer.count - position < count {
       guard try fill() else { throw RigFailure("closed after \(buffer.count - position) of \(count) bytes") }
     }
     defer { position += count }
-    return Array(buffer[position..<position + count])
+    return Bytes(Array(buffer[position..<position + count]))
   }
 
   /// Everything until the other side closes.
-  func receiveUntilEnd() throws -> [UInt8] {
+  func receiveUntilEnd() throws -> Bytes {
     while try fill() {}
     defer { position = buffer.count }
-    return Array(buffer[position...])
+    return Bytes(Array(buffer[position...]))
   }
 
   /// Whether the other side closes, having sent nothing more.

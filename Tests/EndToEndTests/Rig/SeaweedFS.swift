@@ -75,9 +75,9 @@ struct SeaweedFS: Sendable {
     try put(title.bytes, key: title.key)
   }
 
-  func put(_ bytes: [UInt8], key: String) throws {
+  func put(_ bytes: Bytes, key: String) throws {
     let file = Scratch.shared.path("object")
-    try Data(bytes).write(to: URL(fileURLWithPath: file))
+    try Data(bytes.array).write(to: URL(fileURLWithPath: file))
     defer { unsafe unlink(file) }
     try Self.curl(["-T", file, url(key: key)])
   }
@@ -88,11 +88,11 @@ struct SeaweedFS: Sendable {
   }
 
   /// Reads an object back.
-  func get(key: String) throws -> [UInt8] {
+  func get(key: String) throws -> Bytes {
     let file = Scratch.shared.path("object")
     defer { unsafe unlink(file) }
     try Self.curl(["-o", file, url(key: key)])
-    return try [UInt8](file: file)
+    return try Bytes(file: file)
   }
 
   private func url(key: String) -> String { "http://127.0.0.1:\(port)/\(Self.bucket)/\(key)" }

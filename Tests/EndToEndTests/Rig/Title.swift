@@ -1,8 +1,6 @@
 // Video titles made of bytes that anyone can make again from a seed, so that what
 // comes out of the box can be compared bit for bit with what went into the origin.
 
-import Foundation
-import Glibc
 import Synchronization
 
 /// Small, fast and good enough to tell any two places of a title apart (Steele and others, 2014).
@@ -26,7 +24,7 @@ struct SplitMix64: RandomNumberGenerator {
 struct Title {
   var contentID: String
   var quality = "720p"
-  var bytes: [UInt8]
+  var bytes: Bytes
 
   var size: Int { bytes.count }
   var key: String { "\(contentID)/\(quality).mp4" }
@@ -48,9 +46,9 @@ struct Title {
   }
 
   /// The bytes of the generator, eight at a time.
-  static func bytes(size: Int, seed: UInt64) -> [UInt8] {
+  static func bytes(size: Int, seed: UInt64) -> Bytes {
     var generator = SplitMix64(seed: seed &* 0x1000_0000_01B3)
-    return unsafe [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
+    let bytes = unsafe [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
       var offset = 0
       while offset + 8 <= size {
         unsafe UnsafeMutableRawPointer(buffer.baseAddress!).storeBytes(
@@ -63,20 +61,6 @@ struct Title {
       }
       count = size
     }
-  }
-}
-
-extension [UInt8] {
-  /// Whether two texts of bytes are the same; compared by the C library, for they are long.
-  func isSame(as other: [UInt8]) -> Bool {
-    guard count == other.count, count > 0 else { return count == other.count }
-    return unsafe withUnsafeBytes { mine in
-      unsafe other.withUnsafeBytes { unsafe memcmp(mine.baseAddress!, $0.baseAddress!, count) == 0 }
-    }
-  }
-
-  /// The whole of a file.
-  init(file: String) throws {
-    self = [UInt8](try Data(contentsOf: URL(fileURLWithPath: file)))
+    return Bytes(bytes)
   }
 }

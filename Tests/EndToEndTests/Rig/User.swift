@@ -23,7 +23,7 @@ struct User {
     guard answer.status == status else {
       throw RigFailure("\(method) \(target) by \(name): not \(status) but \(answer)\n\(box.report)")
     }
-    return try JSON(answer.body)
+    return try JSON(answer.body.array)
   }
 
   // MARK: Downloads

@@ -4,7 +4,7 @@
 // target's main calls libFuzzer's driver by itself.
 
 @_silgen_name("LLVMFuzzerRunDriver")
-private func LLVMFuzzerRunDriver(
+private func runDriver(
   _ argc: UnsafeMutablePointer<CInt>,
   _ argv: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>>,
   _ callback: @convention(c) (UnsafePointer<UInt8>?, Int) -> CInt
@@ -17,7 +17,7 @@ public func runFuzzer(
 ) -> CInt {
   var count = argc
   var arguments = unsafe argv
-  return unsafe LLVMFuzzerRunDriver(&count, &arguments, callback)
+  return unsafe runDriver(&count, &arguments, callback)
 }
 
 /// Ends the program, which libFuzzer takes for a finding, unless the invariant holds.
