@@ -58,7 +58,7 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
         .product(name: "Crypto", package: "swift-crypto"),
       ],
-      exclude: ["Demo/Videos"],
+      exclude: ["Demo", "Commands/Demo.swift"],
       swiftSettings: settings),
   ] + ["Access", "Cache", "Configuration", "Curl", "HTTP", "LMDB", "Loop", "S3"].map { name in
     .testTarget(name: "\(name)Tests", dependencies: [.byName(name: name)], swiftSettings: settings)

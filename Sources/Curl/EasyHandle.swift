@@ -57,7 +57,8 @@ struct EasyHandle: ~Copyable {
   /// Makes it a POST of these bytes, of which curl takes a copy: the size must come first.
   private func setBody(_ body: [UInt8]) throws(CurlError) {
     try set(CURLOPT_POSTFIELDSIZE, body.count)
-    let code = unsafe body.withUnsafeBytes { bytes in
+    // No pointer at all would make curl read the body from standard input.
+    let code = unsafe (body.isEmpty ? [0] : body).withUnsafeBytes { bytes in
       unsafe larder_easy_set_pointer(raw, CURLOPT_COPYPOSTFIELDS, UnsafeMutableRawPointer(mutating: bytes.baseAddress))
     }
     try check(code)

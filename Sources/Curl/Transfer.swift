@@ -121,9 +121,17 @@ extension Transfer {
     unsafe try easy.check(
       larder_easy_set_open_socket(easy.raw) { _, _, address in
         guard let address = unsafe address?.pointee else { return CURL_SOCKET_BAD }
-        return socket(address.family, address.socktype | Int32(SOCK_CLOEXEC.rawValue), address.protocol)
+        let descriptor = socket(address.family, address.socktype | Int32(SOCK_CLOEXEC.rawValue), address.protocol)
+        // Bytes that wait in the kernel are lost with the process and cost memory that nobody counts: a bound of our own
+        // in place of the kernel's several MiB for each connection.
+        var window = Transfer.receiveWindow
+        _ = unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &window, socklen_t(MemoryLayout<Int32>.size))
+        return descriptor
       })
   }
+
+  /// Half of what the kernel may hold back for one connection (`SO_RCVBUF`, which it doubles), in bytes.
+  private static let receiveWindow: Int32 = 256 << 10
 
   static func from(_ context: UnsafeMutableRawPointer?) -> Transfer {
     guard let context = unsafe context else { preconditionFailure("a curl callback without its transfer") }

@@ -20,7 +20,7 @@ public struct ByteRange: Equatable, Sendable {
   public var count: Int { last - first + 1 }
 }
 
-/// Up to sixteen byte ranges that neither overlap nor nearly touch, in the order in which they were asked for.
+/// Up to sixteen byte ranges that neither overlap nor touch, in the order in which they were asked for.
 public struct ByteRangeSet: RandomAccessCollection, Equatable, Sendable {
   /// The most ranges of a set.
   public static let capacity = 16
@@ -31,8 +31,11 @@ public struct ByteRangeSet: RandomAccessCollection, Equatable, Sendable {
     ranges = [first]
   }
 
+  /// The first index, 0.
   public var startIndex: Int { 0 }
+  /// How many ranges there are.
   public var endIndex: Int { ranges.count }
+  /// The range at `index`, in the order in which they were asked for.
   public subscript(index: Int) -> ByteRange { ranges[index] }
 
   /// The sum of the ranges' lengths in bytes.

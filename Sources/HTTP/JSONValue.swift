@@ -7,7 +7,9 @@
 public enum JSONValue: Equatable, Sendable {
   /// A name with its value in an object.
   public struct Member: Equatable, Sendable {
+    /// The name, with its escapes undone.
     public let name: String
+    /// The value.
     public let value: JSONValue
 
     /// A member of an object to be written.
@@ -72,6 +74,7 @@ public struct JSONError: Error, Equatable, Sendable {
     case invalidString
   }
 
+  /// What was wrong.
   public let reason: Reason
   /// Bytes from the start of the text.
   public let offset: Int

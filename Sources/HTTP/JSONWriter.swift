@@ -39,10 +39,13 @@ public struct JSONWriter: Sendable {
 
   // MARK: Values
 
+  /// Writes null.
   public mutating func null() { literal("null") }
 
+  /// Writes true or false.
   public mutating func bool(_ value: Bool) { literal(value ? "true" : "false") }
 
+  /// Writes an integer of up to 64 bits, in full.
   public mutating func integer(_ value: some FixedWidthInteger) {
     separate()
     append(decimal: UInt64(value.magnitude), isNegative: value < 0)
@@ -67,6 +70,7 @@ public struct JSONWriter: Sendable {
     needsComma = true
   }
 
+  /// Writes a string, escaped as far as JSON demands.
   public mutating func string(_ value: String) {
     separate()
     bytes.append(.quote)

@@ -6,6 +6,7 @@
 public struct Problem: Sendable {
   /// A further member with a number.
   public struct Extra: Equatable, Sendable {
+    /// The member's name.
     public let name: String
     /// Null when nil.
     public let value: Int?
@@ -17,6 +18,7 @@ public struct Problem: Sendable {
     }
   }
 
+  /// The status to answer.
   public let status: Status
   /// The stable code that programs go by.
   public let code: String

@@ -3,7 +3,7 @@
 // A header that is malformed, of another unit, or asks for more work than the whole would be is ignored, which the
 // RFC allows everywhere: the answer is then the whole representation. Reading one range allocates nothing.
 //
-// Ranges that overlap, touch or nearly touch become one, as section 15.3.7.2 suggests, so that no request makes the
+// Ranges that overlap, or touch become one, as section 15.3.7.2 suggests, so that no request makes the
 // server send a byte twice. An answer in parts is hence always smaller than the whole but for the parts' heads.
 
 /// Reads a Range header against a representation's length.
@@ -20,9 +20,9 @@ public enum RangeHeader {
     case several(ByteRangeSet)
   }
 
-  /// Ranges with no more bytes than this between them are sent as one: what the head of a part typically costs
-  /// (RFC 9110, section 15.3.7.2).
-  public static let coalescingGap = 80
+  /// Ranges with no more bytes than this between them are sent as one. The RFC would allow as many as the head of a part
+  /// costs (section 15.3.7.2); but a client that asks for two ranges expects two.
+  public static let coalescingGap = 0
 
   /// Reads the Range header of a head, if any. More than one such header is no valid value, and ignored.
   ///

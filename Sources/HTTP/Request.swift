@@ -63,7 +63,9 @@ public enum BodyFraming: Equatable, Sendable {
 ///
 /// It is not copied, because its table is: take from it what is to outlive the next request.
 public struct RequestHead: ~Copyable, Sendable {
+  /// The method, one of those that are known.
   public internal(set) var method = Method.get
+  /// The version that it was sent in.
   public internal(set) var version = HTTPVersion.http11
   /// The request target as it was sent.
   public internal(set) var target = HeadSlice(0, 0)

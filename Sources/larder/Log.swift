@@ -81,7 +81,8 @@ private struct StandardErrorHandler: LogHandler {
   func log(event: LogEvent) {
     let fields = (event.metadata ?? [:]).mapValues { "\($0)" }
     let json = SharedLogSettings.current.withLock { $0.isJSON }
-    let line = json ? Self.json(event.level, "\(event.message)", fields) : Self.text(event.level, "\(event.message)", fields)
+    let line =
+      json ? Self.json(event.level, "\(event.message)", fields) : Self.text(event.level, "\(event.message)", fields)
     unsafe line.withUnsafeBytes { bytes in
       var done = 0
       while done < bytes.count {
@@ -93,7 +94,8 @@ private struct StandardErrorHandler: LogHandler {
   }
 
   private static func text(_ level: Logger.Level, _ message: String, _ fields: [String: String]) -> [UInt8] {
-    var line = isJournal ? "<\(priority(level))>" : "\(HTTP.Timestamp.string(milliseconds: Int(Clock.now.milliseconds))) "
+    var line =
+      isJournal ? "<\(priority(level))>" : "\(HTTP.Timestamp.string(milliseconds: Int(Clock.now.milliseconds))) "
     if !isJournal { line += "\(level) " }
     line += message
     let about = fields.filter { $0.key != "event" }.sorted { $0.key < $1.key }

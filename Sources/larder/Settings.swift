@@ -69,14 +69,16 @@ struct Settings: Sendable {
   private static func keySet(_ path: String) throws(SettingProblem) -> [UInt8]? {
     guard !path.isEmpty else { return nil }
     guard let bytes = SmallFile.read(path, limit: 1 << 20) else {
-      throw SettingProblem(key: "auth.jwks_file", reason: "\(path) cannot be read: \(unsafe String(cString: strerror(errno)))")
+      throw SettingProblem(
+        key: "auth.jwks_file", reason: "\(path) cannot be read: \(unsafe String(cString: strerror(errno)))")
     }
     return bytes
   }
 
   var limits: ServerLimits {
     ServerLimits(
-      connections: configuration.server.maxConnections, idleTimeout: UInt64(configuration.server.idleTimeout.milliseconds),
+      connections: configuration.server.maxConnections,
+      idleTimeout: UInt64(configuration.server.idleTimeout.milliseconds),
       headerTimeout: UInt64(configuration.server.headerTimeout.milliseconds))
   }
 
@@ -118,12 +120,13 @@ extension OriginSettings {
     } catch {
       throw SettingProblem(key: "origin", reason: "\(error)")
     }
-    credentials = try given ?? Self.credentials(origin)
+    if let given { credentials = given } else { credentials = try Self.credentials(origin) }
     connectTimeout = origin.connectTimeout
     stallTimeout = origin.stallTimeout
     caFile = origin.caFile.isEmpty ? nil : origin.caFile
     if let caFile, unsafe access(caFile, R_OK) != 0 {
-      throw SettingProblem(key: "origin.ca_file", reason: "\(caFile) cannot be read: \(unsafe String(cString: strerror(errno)))")
+      throw SettingProblem(
+        key: "origin.ca_file", reason: "\(caFile) cannot be read: \(unsafe String(cString: strerror(errno)))")
     }
   }
 

@@ -57,7 +57,8 @@ import Testing
   }
 
   @Test(arguments: [
-    (64 * kibi, 64), (64 * kibi + 1, 64), (128 * kibi - 1, 64), (128 * kibi, 128), (256 * kibi - 1, 128), (256 * kibi, 256),
+    (64 * kibi, 64), (64 * kibi + 1, 64), (128 * kibi - 1, 64), (128 * kibi, 128), (256 * kibi - 1, 128),
+    (256 * kibi, 256),
     (8192 * kibi, 256), (1 << 30, 256),
   ])
   func blockSizes(_ chunk: Int, _ kibibytes: Int) {
@@ -86,7 +87,10 @@ import Testing
         let lost = span.blocks.lowerBound + kept..<span.blocks.upperBound
         plan.release(lost)
         missing.formUnion(lost)
-      } else if let span = plan.claim() {
+      } else if case let most = [.max, 0, block, 5 * block].randomElement(using: &random) ?? .max,
+        let span = plan.claim(bytes: most)
+      {
+        #expect(span.blocks.count <= max(1, most / block))
         #expect(!span.blocks.isEmpty)
         #expect(span.blocks.lowerBound / blocksInChunk == (span.blocks.upperBound - 1) / blocksInChunk)
         #expect(missing.isSuperset(of: span.blocks))

@@ -88,6 +88,19 @@ import Testing
     #expect(UserID(text).map(\.text) ?? text == text)
   }
 
+  /// Texts that Unicode holds to be the same are different bytes, and bytes are what the ledger knows.
+  @Test func whoOnlyLooksAlikeIsSomebodyElse() throws {
+    let (composed, decomposed): (UserID, UserID) = ("\u{E9}", "e\u{301}")
+    #expect(composed != decomposed && Set([composed, decomposed]).count == 2)
+    let box = try Box()
+    try box.start(composed, "a", size: 1)
+    #expect(try box.usage(composed).total == 1 && box.usage(decomposed).total == 0)
+    guard case .created = try box.start(decomposed, "a", size: 1) else { throw NotAdmitted() }
+    guard case .created = try box.start("u", "\u{E9}", size: 1) else { throw NotAdmitted() }
+    guard case .created = try box.start("u", "e\u{301}", size: 1) else { throw NotAdmitted() }
+    #expect(try box.findings() == [])
+  }
+
   @Test(arguments: [
     "a", "..a", "...", "a/b", "/", "a b", "content_abc", "été", "片", "%2e%2e", String(repeating: "c", count: 128),
     String(repeating: "é", count: 64), "\u{A0}",

@@ -74,7 +74,7 @@ struct NaiveBox: Equatable {
   // MARK: Figures
 
   func usage(_ user: UserID) -> Usage {
-    let live = claims.filter { $0.user == user && !$0.isDeleted }
+    let live = claims.filter { !$0.isDeleted && $0.user == user }
     return Usage(
       used: live.filter { $0.status == .completed }.reduce(0) { $0 + ($1.size ?? 0) },
       reserved: live.filter(\.isUnfinished).reduce(0) { $0 + ($1.size ?? 0) })

@@ -77,6 +77,55 @@ import Testing
     }
   }
 
+  /// The layout that "The ledger on disk" draws, byte by byte: whoever changes it must change the version.
+  @Test func recordsLieAsDrawn() throws {
+    func little(_ number: Int64, _ width: Int = 8) -> [UInt8] {
+      (0..<width).map { UInt8(truncatingIfNeeded: number >> Int64($0 * 8)) }
+    }
+    func text(_ text: String) -> [UInt8] { little(Int64(text.utf8.count), 2) + text.utf8 }
+
+    var download = Download(
+      id: DownloadID(upper: 1, lower: 2), user: "ann", title: "a", status: .paused, key: "k/a.mkv", totalBytes: nil,
+      created: Timestamp(milliseconds: 11))
+    download.pinned = true
+    download.object = ObjectID(0x0102_0304_0506_0708)
+    download.endedBytes = 5
+    download.updated = Timestamp(milliseconds: 12)
+    download.completed = Timestamp(milliseconds: 13)
+    download.lastPlayed = Timestamp(milliseconds: 14)
+    download.deleted = Timestamp(milliseconds: 15)
+    download.trouble = Trouble(.quotaExceeded, "why", nextAttempt: Timestamp(milliseconds: 16))
+    let numbers = [-1, 5, 11, 12, 13, 14, 15, 16].flatMap { little($0) }
+    let texts = ["ann", "a", "720p", "k/a.mkv", "mkv", "why"].flatMap(text)
+    #expect(download.record == [1, 2, 1, 6, 8, 7, 6, 5, 4, 3, 2, 1] + numbers + texts)
+    #expect(download.record.count - texts.count == 76)
+
+    let version = ObjectVersion(bucket: "b", key: "k", etag: "\"e\"", size: 9)
+    let digest = OfferedDigest(algorithm: 3, parts: 4, bytes: [7, 8])
+    var object = StoredObject(
+      id: ObjectID(1), origin: OriginObject(version: version, lastModifiedSeconds: -2, digest: digest),
+      blockSize: block, created: Timestamp(milliseconds: 21))
+    object.state = .complete
+    object.mismatches = 2
+    object.storedBytes = 6
+    object.refetchFloor = 7
+    object.owners = 8
+    object.lastUsed = Timestamp(milliseconds: 22)
+    let sizes = little(65536, 4) + [9, 6, 7].flatMap { little($0) } + little(8, 4)
+    let rest = [21, 22, -2].flatMap { little($0) } + [3] + little(4, 4) + [2, 0, 7, 8]
+    #expect(object.record == [1, 1, 2] + sizes + rest + ["b", "k", "\"e\""].flatMap(text))
+    #expect(Usage(used: 1, reserved: 2).record == [1] + little(1) + little(2))
+    let box = BoxUsage(complete: 1, filling: 2, fillingStored: 3, discarded: 4)
+    #expect(box.record == [1] + [1, 2, 3, 4].flatMap { little($0) })
+    #expect(Key.page(ObjectID(1), 2) == [0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2])
+    #expect(Key.claim("ann", "a") == [3] + Array("ann".utf8) + [1] + Array("a720p".utf8))
+    // FNV-1a of "b", zero, "k".
+    let hash = [UInt8](arrayLiteral: 0x62, 0, 0x6B).reduce(0xCBF2_9CE4_8422_2325 as UInt64) {
+      ($0 ^ UInt64($1)) &* 0x100_0000_01B3
+    }
+    #expect(Key.origin(bucket: "b", key: "k") == Key.bigEndian(hash))
+  }
+
   /// A record of each kind and what reads it.
   private func kinds() throws -> [(record: [UInt8], read: ([UInt8]) throws -> Void)] {
     var random = SplitMix64(seed: 21)

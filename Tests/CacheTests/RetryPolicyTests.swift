@@ -1,4 +1,4 @@
-// How long a fill waits: the bounds of every wait, and the plays that are remembered meanwhile.
+// How long a fill waits and how much it asks for: the bounds of both; and the plays that are remembered meanwhile.
 
 import Testing
 
@@ -36,6 +36,38 @@ import Testing
     for attempt in [0, 7, .max] {
       #expect((least...most).contains(policy.wait(attempt: attempt, asked: asked, using: &random)))
     }
+  }
+}
+
+@Suite struct RequestPaceTests {
+  @Test func asksForAMebibyteUntilItKnowsBetter() {
+    var pace = RequestPace()
+    #expect(pace.bytes == 1 << 20)
+    // What cannot be measured teaches nothing.
+    pace.learn(wait: 0.1, bytes: 0, duration: 1)
+    pace.learn(wait: -1, bytes: 10, duration: 1)
+    pace.learn(wait: 0.1, bytes: 10, duration: 0)
+    #expect(pace == RequestPace())
+  }
+
+  @Test(arguments: [
+    // seconds of waiting, bytes, seconds of receiving, the next request
+    (0.1, 10_000_000, 1.0, 8_000_000), (0.001, 10_000_000, 1.0, 512 << 10), (0.0, 10_000_000, 1.0, 512 << 10),
+    (1.0, 1 << 30, 0.5, 16 << 30), (1e300, .max, 1e-300, .max),
+  ])
+  func aRequestLastsEightTimesItsWait(_ wait: Double, _ bytes: Int, _ duration: Double, _ next: Int) {
+    var pace = RequestPace()
+    pace.learn(wait: wait, bytes: bytes, duration: duration)
+    #expect(pace.bytes == next)
+  }
+
+  @Test func theShortestWaitCountsAndTheUsualRate() {
+    var pace = RequestPace()
+    pace.learn(wait: 0.1, bytes: 10_000_000, duration: 1)
+    pace.learn(wait: 5, bytes: 10_000_000, duration: 1)
+    #expect(pace.bytes == 8_000_000, "a longer wait is a queue")
+    pace.learn(wait: 5, bytes: 2_000_000, duration: 1)
+    #expect(pace.bytes == 6_400_000, "a quarter of the way to the new rate")
   }
 }
 

@@ -202,7 +202,9 @@ struct World {
       try #require(owners == box.owners(id).map(\.id).sorted())
       let some = owners.filter { _ in Int.random(in: 0..<4, using: &random) > 0 }
       // Links are made before; also for some that were deleted meanwhile, whose turn may come first.
-      let late = box.claims.suffix(12).filter { _ in Int.random(in: 0..<6, using: &random) == 0 }.filter(\.isDeleted)
+      let late = box.claims.suffix(12).filter { _ in Int.random(in: 0..<6, using: &random) == 0 }.filter {
+        $0.isDeleted || $0.status == .failed
+      }
       for claim in late + box.owners(id).filter({ some.contains($0.id) && copyIsComplete(id) }) {
         links.insert(link(claim))
       }

@@ -8,7 +8,7 @@ import Testing
 
 @Suite struct WorldTests {
   /// How many worlds each of the parallel tests goes through; more for a long night.
-  private static let worlds = ProcessInfo.processInfo.environment["LARDER_WORLDS"].flatMap(UInt64.init) ?? 25
+  private static let worlds = ProcessInfo.processInfo.environment["LARDER_WORLDS"].flatMap(UInt64.init) ?? 16
 
   @Test(arguments: 0..<8 as Range<UInt64>)
   func theLedgerDoesWhatTheContractSays(_ part: UInt64) throws {

@@ -112,6 +112,10 @@ import Testing
     let metrics = try box.user("root", roles: ["admin"]).ask("GET", "/metrics")
     #expect(metrics.status == 200)
     #expect(metrics["Content-Type"]?.hasPrefix("text/plain") == true)
+    let local = try Program.run(
+      "/usr/bin/curl", ["-sS", "--fail", "--unix-socket", "\(box.directory)/admin.sock", "http://larder/metrics"])
+    #expect(local.ending == .exited(0), "no token on the admin socket: \(local.errors)")
+    #expect(local.output.contains("\nlarder_") || local.output.hasPrefix("larder_"))
     let lines = metrics.body.text.split(separator: "\n")
     #expect(lines.contains { $0.hasPrefix("larder_") })
     for line in lines where !line.hasPrefix("#") {

@@ -130,7 +130,7 @@ import Testing
     #expect(try bob.play(his).status == 404)
     #expect(try bob.storage() == .of(quota, used: 0, reserved: 0))
     #expect(try cat.play(third).body == title.bytes)
-    #expect(try file(paths[2])?.links == 2)
+    #expect(file(paths[2])?.links == 2)
 
     // What nobody owns any more stays as a cache: a new wish asks the origin for the version, and fetches nothing.
     try cat.expect(200, "DELETE", "/api/downloads/\(third)/delete")

@@ -9,7 +9,8 @@ import Testing
   func kill9() throws {
     // Slow enough that the kills fall into the fill.
     let box = try Box([
-      "downloads": ["max_rate": "\"16MiB\"", "chunk_size": "\"256KiB\""], "quota": ["default": "\"100MiB\""],
+      "downloads": ["max_rate": "\"16MiB\"", "chunk_size": "\"256KiB\"", "connections": "2"],
+      "quota": ["default": "\"100MiB\""],
     ])
     let ann = try box.user("ann")
     let title = Title(size: 64 << 20)
@@ -35,6 +36,24 @@ import Testing
     #expect(Double(box.proxy.traffic) < 1.1 * Double(title.size), "\(box.proxy.traffic) for \(title.size)")
     #expect(try box.terminate() == .exited(0))
     #expect(try box.command("verify").ending == .exited(0))
+  }
+
+  @Test("with chunks of the usual size on a slow line too, a kill costs at most two seconds of what was fetched")
+  func slowLine() throws {
+    let rate = 4 << 20
+    let box = try Box(["downloads": ["max_rate": "\(rate)", "chunk_size": "\"8MiB\"", "connections": "4"]])
+    let ann = try box.user("ann")
+    let title = Title(size: 24 << 20)
+    try box.origin.put(title)
+    let id = try ann.start(title)
+    try eventually("more than half is fetched", explain: box.report) { box.proxy.traffic > 14 << 20 ? true : nil }
+    try box.kill()
+    try box.start()
+    try ann.wait(id, for: "completed", within: 60)
+    #expect(try ann.play(id).body == title.bytes)
+    // And what lay in the kernel's buffers, which the proxy has counted and nobody has read.
+    let buffers = 1 << 20
+    #expect(box.proxy.traffic - title.size <= 2 * rate + buffers, "\(box.proxy.traffic - title.size) bytes more")
   }
 
   @Test("asked to end, it exits 0 with every finished chunk durable, and goes on from there")

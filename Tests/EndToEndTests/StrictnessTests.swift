@@ -146,6 +146,26 @@ import Testing
     #expect(try connection.receive().status == 200)
   }
 
+  @Test("one connection more than are allowed is told to come back, and the others notice nothing")
+  func busy() throws {
+    let box = try Box(["server": ["max_connections": "3"]])
+    let connections = try (0..<3).map { _ in try Connection(port: box.port) }
+    for connection in connections {
+      try connection.send(request("GET", "/healthz"))
+      #expect(try connection.receive().status == 200)
+    }
+    let answer = try Connection(port: box.port).receive()
+    #expect(answer.status == 503)
+    #expect(answer.code == "busy")
+    #expect(answer["Retry-After"].flatMap { Int($0) } != nil)
+    for connection in connections {
+      try connection.send(request("GET", "/healthz"))
+      #expect(try connection.receive().status == 200)
+    }
+    connections[0].close()
+    try eventually("room for another") { (try? box.ask("GET", "/healthz"))?.status == 200 ? true : nil }
+  }
+
   @Test("a connection ends when it is asked to, when its version has it, and when nothing comes")
   func endings() throws {
     let box = try Self.box.get()

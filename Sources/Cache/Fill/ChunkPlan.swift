@@ -36,10 +36,11 @@ public struct ChunkPlan: Sendable {
 
   public var isExhausted: Bool { claimed.isFull }
 
-  /// Claims the next run of missing blocks; nil when all are claimed.
-  public mutating func claim() -> ChunkSpan? {
+  /// Claims the next run of missing blocks, of about `bytes` at the most; nil when all are claimed.
+  public mutating func claim(bytes: Int = .max) -> ChunkSpan? {
     guard let first = claimed.firstMissing(from: cursor) else { return nil }
-    let border = min(claimed.count, (first / blocksInChunk + 1) * blocksInChunk)
+    let most = first + max(1, bytes / blockSize)
+    let border = min(claimed.count, (first / blocksInChunk + 1) * blocksInChunk, most)
     var end = first
     while end < border, !claimed.contains(end) {
       claimed.insert(end)

@@ -51,6 +51,7 @@ public struct Fill: Sendable {
   public private(set) var inFlight = 0
 
   private var plan: ChunkPlan
+  private var pace = RequestPace()
   private var stored: BlockMap
   private var phase = Phase.fetching
   private var attempts = 0
@@ -86,7 +87,7 @@ public struct Fill: Sendable {
     }
     // After trouble one request goes ahead and finds out; the others follow when it brought something.
     let allowed = attempts > 0 ? 1 : connections
-    guard inFlight < allowed, let span = plan.claim() else { return .wait }
+    guard inFlight < allowed, let span = plan.claim(bytes: pace.bytes) else { return .wait }
     inFlight += 1
     return .fetch(span)
   }
@@ -97,6 +98,11 @@ public struct Fill: Sendable {
   public mutating func progressed() {
     attempts = 0
     trouble = nil
+  }
+
+  /// How a request went that brought bytes: its wait for the first and its whole time, in seconds.
+  public mutating func measured(wait: Double, bytes: Int, duration: Double) {
+    pace.learn(wait: wait, bytes: bytes, duration: duration)
   }
 
   /// A request ended. `arrived` is the number of its first blocks that were received whole and handed to the disk.

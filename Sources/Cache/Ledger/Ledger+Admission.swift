@@ -143,7 +143,8 @@ extension Ledger {
     if old.status.isUnfinished {
       new.endedBytes = try object(old.object, in: tx)?.shownBytes ?? 0
     }
-    if old.status == .completed { try discard(change.policy.link(of: old), bytes: 0, in: tx, &change) }
+    // Also of an unfinished one: its link may have been made a moment ago. What is not there is soon removed.
+    if old.status != .failed { try discard(change.policy.link(of: old), bytes: 0, in: tx, &change) }
     try put(new, over: old, in: tx, &change)
   }
 }

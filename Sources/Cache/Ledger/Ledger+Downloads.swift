@@ -92,8 +92,10 @@ extension Ledger {
       guard old.isLive, old.status.isUnfinished, let object = try object(old.object, in: tx),
         object.state == .complete
       else {
-        // A delete was quicker: the link made for it must go again, unless a newer download stands there by now.
-        if !old.isLive, try liveDownload(of: old.user, old.title, in: tx)?.status != .completed {
+        // Its end was quicker: the link made for it must go again, unless a newer download stands there by now, or
+        // may at any moment; that one's link replaces it, and goes when that one ends.
+        let newest = try liveDownload(of: old.user, old.title, in: tx)?.status ?? .cancelled
+        if !newest.isUnfinished, newest != .completed {
           try discard(change.policy.link(of: old), bytes: 0, in: tx, &change)
         }
         continue
@@ -129,6 +131,7 @@ extension Ledger {
     new.endedBytes = try object(old.object, in: tx)?.shownBytes ?? 0
     new.object = .none
     new.updated = change.now
+    try discard(change.policy.link(of: old), bytes: 0, in: tx, &change)
     try record(.failed, old, bytes: old.totalBytes ?? 0, cause: trouble.message, in: tx, change)
     try put(new, over: old, in: tx, &change)
   }

@@ -64,7 +64,9 @@ extension API {
 
   /// `GET /api/catalog`: the platform's list, and for each quality whether the box holds it and whether it fits.
   func catalogue(_ request: APIRequest, _ user: UserID) throws -> Reply {
-    guard box.catalogue.isConfigured else { throw Rejection.nothingHere("this box has no catalogue (origin.catalog_key)") }
+    guard box.catalogue.isConfigured else {
+      throw Rejection.nothingHere("this box has no catalogue (origin.catalog_key)")
+    }
     let titles = box.catalogue.copy?.titles ?? []
     let bucket = box.origin.bucket
     let limit = box.policy.quota(of: user)
@@ -76,9 +78,11 @@ extension API {
       }
       return DownloadView.json { writer in
         writer.object { writer in
-          writer.field("titles", array: { writer in
-            for title in titles { write(title, holdings, free, to: &writer) }
-          })
+          writer.field(
+            "titles",
+            array: { writer in
+              for title in titles { write(title, holdings, free, to: &writer) }
+            })
         }
       }
     }
@@ -88,16 +92,20 @@ extension API {
   private func write(_ title: CatalogueTitle, _ holdings: [String: Bool], _ free: Int?, to writer: inout JSONWriter) {
     writer.object { writer in
       for member in title.members where member.name != "qualities" { writer.field(member.name, member.value) }
-      writer.field("qualities", object: { writer in
-        for quality in title.qualities {
-          writer.field(quality.name, object: { writer in
-            writer.field("key", quality.key)
-            writer.field("size", quality.size)
-            writer.field("held", holdings[quality.key] ?? false)
-            writer.field("fits", free.map { (quality.size ?? 0) <= $0 } ?? true)
-          })
-        }
-      })
+      writer.field(
+        "qualities",
+        object: { writer in
+          for quality in title.qualities {
+            writer.field(
+              quality.name,
+              object: { writer in
+                writer.field("key", quality.key)
+                writer.field("size", quality.size)
+                writer.field("held", holdings[quality.key] ?? false)
+                writer.field("fits", free.map { (quality.size ?? 0) <= $0 } ?? true)
+              })
+          }
+        })
     }
   }
 }

@@ -66,7 +66,9 @@ final class API: RequestHandler {
       return try await play(request, id: segments[2])
     default: break
     }
-    guard segments.first == "api" else { throw Rejection.nothingHere("there is nothing at this path; the API is below /api") }
+    guard segments.first == "api" else {
+      throw Rejection.nothingHere("there is nothing at this path; the API is below /api")
+    }
     // Strangers learn nothing of what is there.
     let user = try box.door.admit(request)
     let actions = actions(segments)
@@ -104,7 +106,8 @@ final class API: RequestHandler {
     case "retry": [(.post, { try await self.retry($1, id) })]
     case "pin":
       [
-        (.put, { try await self.wish(.pin, $1, id, "pin") }), (.delete, { try await self.wish(.unpin, $1, id, "unpin") }),
+        (.put, { try await self.wish(.pin, $1, id, "pin") }),
+        (.delete, { try await self.wish(.unpin, $1, id, "unpin") }),
       ]
     case "delete": [(.delete, { try await self.wish(.delete, $1, id, "delete") })]
     default: []
@@ -144,7 +147,7 @@ enum PlayPath {
   /// What stands behind `token=` in the query, which a link's token needs no decoding for.
   static func token(in query: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
     let name = Array("token=".utf8)
-    for unsafe part in unsafe query.split(separator: UInt8(ascii: "&")) where unsafe part.starts(with: name) {
+    for unsafepart in unsafe query.split(separator: UInt8(ascii: "&")) where unsafe part.starts(with: name) {
       return unsafe UnsafeRawBufferPointer(rebasing: part.dropFirst(name.count))
     }
     return nil

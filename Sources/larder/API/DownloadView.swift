@@ -62,12 +62,14 @@ struct DownloadView: Sendable, Equatable {
     writer.field("bytes_per_second", bytesPerSecond)
     writer.field("eta_seconds", etaSeconds)
     guard let trouble else { return writer.field("error", String?.none) }
-    writer.field("error", object: { writer in
-      writer.field("code", trouble.code.word)
-      writer.field("message", trouble.message)
-      writer.field("retryable", trouble.code.isRetryable)
-      writer.field("next_attempt_at", milliseconds: trouble.nextAttempt.map { Int($0.milliseconds) })
-    })
+    writer.field(
+      "error",
+      object: { writer in
+        writer.field("code", trouble.code.word)
+        writer.field("message", trouble.message)
+        writer.field("retryable", trouble.code.isRetryable)
+        writer.field("next_attempt_at", milliseconds: trouble.nextAttempt.map { Int($0.milliseconds) })
+      })
   }
 
   /// The bytes of one whole document.

@@ -9,7 +9,9 @@ struct Rejection: Error {
   let problem: Problem
   var fields: [Reply.Field] = []
 
-  private init(_ status: Status, _ code: String, _ detail: String, extras: [Problem.Extra] = [], _ fields: [Reply.Field] = []) {
+  private init(
+    _ status: Status, _ code: String, _ detail: String, extras: [Problem.Extra] = [], _ fields: [Reply.Field] = []
+  ) {
     problem = Problem(status, code: code, detail: detail, extras: extras)
     self.fields = fields
   }
@@ -41,7 +43,8 @@ struct Rejection: Error {
 
   static func notReady(_ status: Download.Status) -> Rejection {
     let advice = status == .failed ? "retry it" : "wait until it is completed"
-    return Rejection(.conflict, "not_ready", "the download is \(status.word), so there is nothing to play yet; \(advice)")
+    return Rejection(
+      .conflict, "not_ready", "the download is \(status.word), so there is nothing to play yet; \(advice)")
   }
 
   static func conflict(_ status: Download.Status, _ operation: String) -> Rejection {

@@ -18,7 +18,10 @@ struct Check: ParsableCommand {
     let checked: Result<[String], StartFailure> = EventLoop.run {
       do throws(SettingProblem) {
         let origin = try OriginSettings(configuration.origin)
-        var notes = [origin.credentials.map { "# access key \(Configuration.mask($0.accessKeyID))" } ?? "# no credentials: requests to the origin are not signed"]
+        var notes = [
+          origin.credentials.map { "# access key \(Configuration.mask($0.accessKeyID))" }
+            ?? "# no credentials: requests to the origin are not signed"
+        ]
         if !configuration.auth.secretFile.isEmpty || !configuration.auth.jwksFile.isEmpty {
           notes += try await Settings(configuration, makesKey: false).warnings.map { "# \($0)" }
         }

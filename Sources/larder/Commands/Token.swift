@@ -13,7 +13,8 @@ struct Token: ParsableCommand {
   @Option(name: .long, help: ArgumentHelp("The user that it is for.", valueName: "ID"))
   var user: String
 
-  @Option(name: .long, help: ArgumentHelp("A role that it carries; the required one if none is named.", valueName: "NAME"))
+  @Option(
+    name: .long, help: ArgumentHelp("A role that it carries; the required one if none is named.", valueName: "NAME"))
   var role: [String] = []
 
   @Option(name: .long, help: ArgumentHelp("How long it is good: digits and one of ms s m h d.", valueName: "TIME"))

@@ -15,7 +15,7 @@ final class DemoBucket: RequestHandler {
   private let credentials: Credentials
   /// The path of each key's file; no other file can be asked for.
   private let files: [String: String]
-  private var objects: [String: (stamp: FileStamp, opening: Task<Result<Playable, DiskError>, Never>)] = [:]
+  private var objects: [String: Opening] = [:]
   private let disk = Worker(name: "origin")
   /// A long film takes it a while, and the others do not wait for it.
   private let digester = Worker(name: "origin-md5")
@@ -74,24 +74,49 @@ final class DemoBucket: RequestHandler {
   /// The file, open, with its MD5 as its entity tag: computed when it is first asked for, and anew when it changes.
   private func object(_ key: String, _ path: String) async throws(DiskError) -> Playable {
     let stamp = try await disk.run { () throws(DiskError) in try FileStamp(path) }
-    if let known = objects[key], known.stamp == stamp { return try await known.opening.value.get() }
-    let opening = Task(executorPreference: EventLoop.executor) { @EventLoop [digester] in
-      let opened = await digester.run { Self.open(path, stamp) }
-      return opened.map { file, etag in
+    if let known = objects[key], known.stamp == stamp { return try await known.playable() }
+    let opening = Opening(path, stamp, on: digester)
+    objects[key] = opening
+    do { return try await opening.playable() } catch {
+      // What failed is tried again when it is asked for again.
+      if objects[key] === opening { objects[key] = nil }
+      throw error
+    }
+  }
+}
+
+/// A file that is open, or about to be.
+@EventLoop
+private final class Opening {
+  let stamp: FileStamp
+  private var result: Result<Playable, DiskError>?
+  private var task: Task<Void, Never>?
+
+  init(_ path: String, _ stamp: FileStamp, on worker: Worker) {
+    self.stamp = stamp
+    task = EventLoop.spawn { [self] in
+      let opened = await worker.run { Self.open(path, stamp) }
+      result = opened.map { opened in
         Playable(
-          etag: etag, size: stamp.size, lastModified: stamp.seconds, mediaType: MediaType(path: path), file: file)
+          etag: opened.etag, size: stamp.size, lastModified: stamp.seconds, mediaType: MediaType(path: path),
+          file: opened.file)
       }
     }
-    objects[key] = (stamp, opening)
-    let result = await opening.value
-    // What failed is tried again when it is asked for again.
-    if case .failure = result, objects[key]?.stamp == stamp { objects[key] = nil }
+  }
+
+  /// Waits until it is open.
+  func playable() async throws(DiskError) -> Playable {
+    await task?.value
+    guard let result else { throw DiskError("open a video", ECANCELED) }
     return try result.get()
   }
 
-  private nonisolated static func open(_ path: String, _ stamp: FileStamp) -> Result<(ObjectFile, String), DiskError> {
+  /// Opens and digests it.
+  private nonisolated static func open(_ path: String, _ stamp: FileStamp) -> Result<
+    (file: ObjectFile, etag: String), DiskError
+  > {
     do throws(DiskError) {
-      let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
+      let descriptor = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC)
       guard descriptor >= 0 else { throw DiskError("open \(path)", errno) }
       let file = ObjectFile(owning: descriptor)
       var digest = DigestComputation(.md5)
@@ -102,7 +127,7 @@ final class DemoBucket: RequestHandler {
         let part = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(buffer.count, stamp.size - offset)])
         guard unsafe try file.read(into: part, at: offset) else { throw DiskError("read \(path)", EIO) }
         unsafe digest.update(UnsafeRawBufferPointer(part))
-        offset += unsafe part.count
+        offset += part.count
       }
       let hexadecimal = digest.finish().map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
       return .success((file, "\"\(hexadecimal)\""))

@@ -42,8 +42,10 @@ struct DemoLibrary: Sendable {
       guard unsafe stat("\(folder)/\(name)", &status) == 0, status.st_mode & S_IFMT == S_IFREG else { continue }
       let (contentID, quality) = Self.split(name[..<dot])
       // The same name in another format is another quality of the title.
-      let found = [quality, "\(quality)-\(fileExtension)"].lazy.compactMap { try? Title(contentID: contentID, quality: $0) }
-        .first { !taken.contains($0) }
+      let found = [quality, "\(quality)-\(fileExtension)"].lazy.compactMap {
+        try? Title(contentID: contentID, quality: $0)
+      }
+      .first { !taken.contains($0) }
       guard let title = found else {
         notes.append("\(name) is left out: its name is no content id of 1 to 128 bytes, or is there twice")
         continue
@@ -82,22 +84,28 @@ struct DemoLibrary: Sendable {
     let distinct = ids.enumerated().filter { ids.firstIndex(of: $0.element) == $0.offset }.map(\.element)
     var writer = JSONWriter()
     writer.object { writer in
-      writer.field("titles", array: { writer in
-        for id in distinct {
-          writer.object { writer in
-            writer.field("content_id", id)
-            writer.field("title", String(id.map { $0 == "_" ? " " : $0 }))
-            writer.field("qualities", object: { writer in
-              for entry in titles where entry.title.contentID == id {
-                writer.field(entry.title.quality, object: { writer in
-                  writer.field("key", entry.key)
-                  writer.field("size", entry.size)
+      writer.field(
+        "titles",
+        array: { writer in
+          for id in distinct {
+            writer.object { writer in
+              writer.field("content_id", id)
+              writer.field("title", String(id.map { $0 == "_" ? " " : $0 }))
+              writer.field(
+                "qualities",
+                object: { writer in
+                  for entry in titles where entry.title.contentID == id {
+                    writer.field(
+                      entry.title.quality,
+                      object: { writer in
+                        writer.field("key", entry.key)
+                        writer.field("size", entry.size)
+                      })
+                  }
                 })
-              }
-            })
+            }
           }
-        }
-      })
+        })
     }
     return writer.bytes
   }

@@ -7,9 +7,9 @@ import S3
 /// A small S3 in this process: one bucket, one pair of credentials that live as long as it does.
 @EventLoop
 struct DemoOrigin {
-  static let bucket = "larder-demo"
-  static let region = "us-east-1"
-  static let catalogueKey = "catalog.json"
+  nonisolated static let bucket = "larder-demo"
+  nonisolated static let region = "us-east-1"
+  nonisolated static let catalogueKey = "catalog.json"
 
   /// `http://127.0.0.1:PORT`.
   let endpoint: String

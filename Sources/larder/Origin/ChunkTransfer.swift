@@ -37,6 +37,8 @@ final class ChunkTransfer: TransferReceiver {
   private var failure: TransferHead?
   private var failureBody: [UInt8] = []
   private var isPaused = false
+  private let started = EventLoop.exactNow
+  private var firstByte: EventLoop.Instant?
 
   /// - Parameters:
   ///   - judge: what is wrong with an answer's head; nil when it is exactly what was asked for.
@@ -51,7 +53,7 @@ final class ChunkTransfer: TransferReceiver {
     self.judge = judge
   }
 
-  func started(_ transfer: Transfer) { self.transfer = transfer }
+  func began(_ transfer: Transfer) { self.transfer = transfer }
 
   /// Drops the transfer; `ended` still comes.
   func cancel() {
@@ -63,6 +65,15 @@ final class ChunkTransfer: TransferReceiver {
   func blockWritten() {
     atDisk -= 1
     resume()
+  }
+
+  /// What this transfer says about the line; nil when nothing came.
+  var measure: (wait: Double, bytes: Int, duration: Double)? {
+    guard let firstByte else { return nil }
+    let seconds = { (from: EventLoop.Instant, to: EventLoop.Instant) in
+      Double(to.nanoseconds - from.nanoseconds) / 1e9
+    }
+    return (seconds(started, firstByte), received, seconds(started, EventLoop.exactNow))
   }
 
   private func resume() {
@@ -87,6 +98,7 @@ final class ChunkTransfer: TransferReceiver {
       unsafe failureBody += bytes.prefix(Self.failureLimit - failureBody.count)
       return failureBody.count < Self.failureLimit ? .taken : .abort
     }
+    if firstByte == nil { firstByte = EventLoop.exactNow }
     guard received + bytes.count <= span.bytes.count else {
       refused = .troubled("the origin sent more than it was asked for", retryAfter: nil)
       return .abort

@@ -84,7 +84,7 @@ final class FillRun: ChunkTransferOwner {
     }
     transfers[ObjectIdentifier(transfer)] = transfer
     do {
-      transfer.started(try origin.get(object.origin.version, span.bytes, transfer))
+      transfer.began(try origin.get(object.origin.version, span.bytes, transfer))
     } catch {
       ended(transfer, arrived: 0, FetchOutcome(error))
     }
@@ -108,6 +108,9 @@ final class FillRun: ChunkTransferOwner {
 
   func ended(_ transfer: ChunkTransfer, arrived: Int, _ outcome: FetchOutcome) {
     transfers[ObjectIdentifier(transfer)] = nil
+    if outcome == .delivered, let measure = transfer.measure {
+      fill.measured(wait: measure.wait, bytes: measure.bytes, duration: measure.duration)
+    }
     fill.ended(transfer.span, arrived: arrived, outcome, at: Clock.steady)
     bell.ring()
   }

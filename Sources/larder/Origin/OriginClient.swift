@@ -65,8 +65,11 @@ final class OriginClient {
         status: head.status, region: settings.endpoint.region, now: seconds, header: head.joined)
       switch answer {
       case .found(let found):
-        return .found(OriginObject(found, version: ObjectVersion(
-          bucket: settings.endpoint.bucket, key: key, etag: found.etag, size: found.size)))
+        return .found(
+          OriginObject(
+            found,
+            version: ObjectVersion(
+              bucket: settings.endpoint.bucket, key: key, etag: found.etag, size: found.size)))
       case .failed(let failure): return OriginAnswer(failure)
       }
     } catch {
@@ -80,7 +83,8 @@ final class OriginClient {
       let (head, body) = try await transfers.perform(options(for: .get(Array(key.utf8))), bodyLimit: limit)
       guard head.status == 200, head["etag"] != nil else {
         let failure = "\(key): the origin answers with status \(head.status)"
-        return .failure(OriginProblem(description: head.status == 200 ? "\(key): the answer is not a store's" : failure))
+        return .failure(
+          OriginProblem(description: head.status == 200 ? "\(key): the answer is not a store's" : failure))
       }
       return .success(body)
     } catch {

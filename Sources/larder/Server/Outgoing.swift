@@ -121,7 +121,9 @@ extension ObjectFile {
   func isResident(_ range: ByteRange) -> Bool {
     var byte: UInt8 = 0
     for offset in [range.first, range.last] {
-      let got = unsafe withUnsafeMutablePointer(to: &byte) { unsafe larder_read_resident(descriptor, $0, 1, off_t(offset)) }
+      let got = unsafe withUnsafeMutablePointer(to: &byte) {
+        unsafe larder_read_resident(descriptor, $0, 1, off_t(offset))
+      }
       if got == -Int(EAGAIN) { return false }
     }
     return true

@@ -43,7 +43,7 @@ final class Volume: Sendable {
   }
 
   /// How long the syncer rests between rounds, so that a round has something to do: microseconds.
-  private static let rest: UInt32 = 20_000
+  private static let rest: UInt32 = 5_000
 
   /// - Parameters:
   ///   - path: a folder that exists, with `objects` and `downloads/users` in it.
@@ -188,7 +188,10 @@ final class Volume: Sendable {
         _ = unsafe unlinkat(root, folder, AT_REMOVEDIR)
       }
       guard !removed.isEmpty else { return }
-      ledger.submit { ledger, tx, _ in try ledger.settle(removed, in: tx) } done: { _ in }
+      ledger.submit { ledger, tx, _ in
+        try ledger.settle(removed, in: tx)
+      } done: { _ in
+      }
     }
   }
 

@@ -15,12 +15,17 @@ final class Box {
   let origin: SeaweedFS
   let proxy: FaultProxy
   private(set) var settings: Settings
+  private let environment: [String: String]
   private(set) var program: Program?
   private(set) var port = 0
   private var starts = 0
 
   /// Makes a box; `changes` go over the tests' usual settings.
-  init(_ changes: Settings = [:], secretKey: String = SeaweedFS.secretKey, starts: Bool = true) throws {
+  init(
+    _ changes: Settings = [:], secretKey: String = SeaweedFS.secretKey, environment: [String: String] = [:],
+    starts: Bool = true
+  ) throws {
+    self.environment = environment
     origin = try SeaweedFS.shared()
     proxy = try FaultProxy(upstream: origin.port)
     directory = Scratch.shared.path("box")
@@ -73,7 +78,8 @@ final class Box {
   func start() throws {
     starts += 1
     let program = try Program(
-      Paths.larder, ["serve", "--config", configurationFile], name: "\(directory)/run-\(starts)")
+      Paths.larder, ["serve", "--config", configurationFile], environment: environment,
+      name: "\(directory)/run-\(starts)")
     self.program = program
     let address = try logged(event: "listening")["address"]?.text ?? ""
     guard let port = address.split(separator: ":").last.flatMap({ Int($0) }) else {

@@ -1,0 +1,59 @@
+// The service manager's view: what it is told, and when (sd_notify(3)).
+
+import Foundation
+import Glibc
+import Testing
+
+@LaneC @Suite("As a service") struct ServiceTests {
+  /// The socket on which a service manager is told of states.
+  final class Manager {
+    let path = Scratch.shared.path("notify")
+    private let descriptor: Int32
+    private(set) var messages: [String] = []
+
+    init() throws {
+      descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+      var address = sockaddr_un()
+      address.sun_family = sa_family_t(AF_UNIX)
+      unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: path.utf8) }
+      let bound = unsafe withUnsafePointer(to: &address) { pointer in
+        unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+          unsafe bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+        }
+      }
+      guard bound == 0 else { throw RigFailure.call("bind \(path)") }
+    }
+
+    deinit { close(descriptor) }
+
+    /// Waits until a message says so.
+    func wait(for line: String) throws {
+      try eventually("\(line) among \(messages)") {
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        while case let count = unsafe recv(descriptor, &buffer, buffer.count, Int32(MSG_DONTWAIT)), count > 0 {
+          messages.append(String(decoding: buffer[..<count], as: UTF8.self))
+        }
+        return messages.contains { $0.split(separator: "\n").contains(Substring(line)) } ? true : nil
+      }
+    }
+  }
+
+  @Test("it says when it is ready, alive, reloading and stopping")
+  func notifies() throws {
+    let manager = try Manager()
+    let box = try Box(environment: ["NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "200000"])
+    try manager.wait(for: "READY=1")
+    #expect(try box.ask("GET", "/readyz").status == 200, "ready means ready")
+    try manager.wait(for: "WATCHDOG=1")
+    box.reload()
+    try manager.wait(for: "RELOADING=1")
+    let reloading = manager.messages.first { $0.contains("RELOADING=1") }
+    #expect(reloading?.contains(/MONOTONIC_USEC=\d+/) == true)
+    try eventually("ready again") {
+      try manager.wait(for: "READY=1")
+      return manager.messages.filter { $0.contains("READY=1") }.count >= 2 ? true : nil
+    }
+    #expect(try box.terminate() == .exited(0))
+    try manager.wait(for: "STOPPING=1")
+  }
+}
