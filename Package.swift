@@ -49,22 +49,28 @@ let package = Package(
     // Every decision about downloads, quota, eviction and fills.
     .target(name: "Cache", dependencies: ["LMDB"], swiftSettings: settings),
 
+    // The demo's films: C's #embed puts them into the program as they are.
+    .target(
+      name: "DemoVideos", path: "Sources/larder/Demo/Videos",
+      exclude: ["countdown_360p.mp4", "mandelbrot_360p.mp4", "testcard_360p.mp4"]),
+
     // Decisions wired to the world.
     .executableTarget(
       name: "larder",
       dependencies: [
-        "Access", "Cache", "Configuration", "Curl", "CSystem", "HTTP", "LMDB", "Loop", "S3",
+        "Access", "Cache", "Configuration", "Curl", "CSystem", "DemoVideos", "HTTP", "LMDB", "Loop", "S3",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "Crypto", package: "swift-crypto"),
       ],
-      exclude: ["Demo", "Commands/Demo.swift"],
+      exclude: ["Demo/Videos"],
       swiftSettings: settings),
-  ] + ["Access", "Cache", "Configuration", "Curl", "HTTP", "LMDB", "Loop", "S3"].map { name in
-    .testTarget(name: "\(name)Tests", dependencies: [.byName(name: name)], swiftSettings: settings)
-  } + [
-    // The built program against a real S3 server.
-    .testTarget(name: "EndToEndTests", dependencies: ["larder"], exclude: [], swiftSettings: settings)
-  ],
+  ]
+    + ["Access", "Cache", "Configuration", "Curl", "HTTP", "LMDB", "Loop", "S3"].map { name in
+      .testTarget(name: "\(name)Tests", dependencies: [.byName(name: name)], swiftSettings: settings)
+    } + [
+      // The built program against a real S3 server.
+      .testTarget(name: "EndToEndTests", dependencies: ["larder"], swiftSettings: settings)
+    ],
   swiftLanguageModes: [.v6]
 )

@@ -83,7 +83,7 @@ final class Daemon {
       log.notice("listening", "listening on \(listener.localAddress)", [.address: "\(listener.localAddress)"])
     }
     for warning in settings.warnings { log.warning("configuration", warning) }
-    await takeUp()
+    takeUp()
     box.catalogue.use(key: settings.configuration.origin.catalogKey, refresh: settings.configuration.catalog.refresh)
     fills.schedule()
   }
@@ -99,11 +99,25 @@ final class Daemon {
     }
   }
 
-  /// Files that were given up before a crash and are still there: removed now, a few at a time, never by a scan.
-  private func takeUp() async {
+  /// Files that were given up before a crash and may still be there: removed by the ledger's list, never by a scan, while
+  /// the box serves already. Until one is struck off, its bytes are not believed to be free.
+  private func takeUp() {
     do {
-      let pending = try box.read { ledger, tx in try ledger.pendingDiscards(limit: 10_000, in: tx) }
-      volume.remove(pending)
+      let owed = try box.read { ledger, tx in try ledger.boxUsage(in: tx).discarded }
+      writer.unsettled.add(owed)
+      EventLoop.spawn { [self] in
+        defer { writer.unsettled.add(-owed) }
+        while true {
+          let pending = try? box.read { ledger, tx in try ledger.pendingDiscards(limit: 1000, in: tx) }
+          guard let pending, !pending.isEmpty else { return }
+          let removed = await withCheckedContinuation { continuation in
+            volume.remove(pending) { continuation.resume(returning: $0) }
+          }
+          if removed == 0 {
+            return log.warning("start.discards", "\(pending.count) files cannot be removed now; the next start tries again")
+          }
+        }
+      }
     } catch { log.fault("start.discards", "the list of files to remove cannot be read: \(error)") }
   }
 

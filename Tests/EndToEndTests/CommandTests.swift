@@ -24,7 +24,7 @@ import Testing
     let version = try run("--version").output
     #expect(version.contains(/\d+\.\d+\.\d+/))
     let help = try run("--help").output
-    for name in ["serve", "demo", "check", "token", "status", "downloads", "users", "verify"] {
+    for name in ["serve", "demo", "check", "token"] {
       #expect(help.contains(name))
     }
   }
@@ -52,7 +52,7 @@ import Testing
         #expect(result.output.isEmpty)
       }
     }
-    for command in ["check", "serve", "verify", "status"] {
+    for command in ["check", "serve"] {
       let missing = try run(command, "--config", file + ".missing")
       #expect(missing.ending == .exited(78), "\(command): \(missing)")
       #expect(missing.errors.contains(file + ".missing"))
@@ -100,65 +100,5 @@ import Testing
     #expect(try box.command("token", "--user", "ann", "--ttl", "soon").ending == .exited(64))
     let mode = try FileManager.default.attributesOfItem(atPath: box.data + "/auth.key")[.posixPermissions] as? Int
     #expect(mode == 0o600)
-  }
-
-  @Test("status, downloads and users show the box as it is, running or not")
-  func views() throws {
-    let box = try Box(["quota": ["default": "\"1MiB\""]])
-    let ann = try box.user("ann")
-    let bob = try box.user("bob")
-    let title = Title(size: 100_000)
-    try box.origin.put(title)
-    let hers = try ann.fetch(title)
-    let his = try bob.fetch(title)
-    for isRunning in [true, false] {
-      if !isRunning { try box.kill() }
-      let downloads = try box.command("downloads", "--json")
-      #expect(downloads.ending == .exited(0), "\(downloads)")
-      #expect(downloads.output.contains(hers) && downloads.output.contains(his))
-      let one = try box.command("downloads", "--user", "ann", "--json")
-      #expect(one.output.contains(hers) && !one.output.contains(his))
-      _ = try JSON(one.output.utf8)
-      let users = try box.command("users", "--json")
-      #expect(users.ending == .exited(0), "\(users)")
-      #expect(users.output.contains("ann") && users.output.contains("bob") && users.output.contains("100000"))
-      _ = try JSON(users.output.utf8)
-      let status = try box.command("status", "--json")
-      #expect(status.ending == .exited(0), "\(status)")
-      _ = try JSON(status.output.utf8)
-      for text in [try box.command("status"), try box.command("downloads"), try box.command("users")] {
-        #expect(text.ending == .exited(0) && !text.output.isEmpty, "\(text)")
-      }
-    }
-  }
-
-  @Test("verify finds a flipped byte and exits 1, mends it, and is content again")
-  func verify() throws {
-    let box = try Box()
-    let ann = try box.user("ann")
-    let title = Title(size: 1 << 20)
-    try box.origin.put(title)
-    let id = try ann.fetch(title)
-    let path = box.data + "/" + (try ann.download(id).file_path?.text ?? "")
-    #expect(try box.terminate() == .exited(0))
-    #expect(try box.command("verify").ending == .exited(0))
-
-    let file = try #require(FileHandle(forUpdatingAtPath: path))
-    try file.seek(toOffset: 300_000)
-    try file.write(contentsOf: [title.bytes[300_000] ^ 0xFF])
-    try file.close()
-    let found = try box.command("verify")
-    #expect(found.ending == .exited(1), "\(found)")
-    let mended = try box.command("verify", "--repair")
-    #expect(mended.ending == .exited(0), "\(mended)")
-    #expect(try box.command("verify").ending == .exited(0))
-    try box.start()
-    // Whatever the repair chose to do, no wrong byte plays.
-    let played = try ann.play(id)
-    if played.status == 200 {
-      #expect(played.body == title.bytes)
-    } else {
-      #expect([404, 409].contains(played.status), "\(played)")
-    }
   }
 }

@@ -231,28 +231,4 @@ import Testing
       }
     }
   }
-
-  @Test("what has arrived plays while the rest is still to come, and never a byte that is not there")
-  func whileFetching() throws {
-    let box = try Box(["downloads": ["connections": "1"]])
-    let ann = try box.user("ann")
-    let title = Title(size: 2 << 20)
-    try box.origin.put(title)
-    box.proxy.hold(after: 1 << 20)
-    let id = try ann.start(title)
-    try ann.wait(id, "a chunk") { ($0.downloaded_bytes?.int ?? 0) >= 256 << 10 }
-    let first = try ann.play(id, headers: ["Range": "bytes=0-99999"])
-    #expect(first.status == 206)
-    #expect(first["Content-Range"] == "bytes 0-99999/\(title.size)")
-    #expect(first.body == title.bytes[..<100_000])
-
-    let connection = try Connection(port: box.port)
-    try connection.send(request("GET", "/api/downloads/\(id)/play", headers: ann.authorization))
-    let head = try connection.receiveHead()
-    #expect(head.status == 200)
-    let begun = try connection.receive(count: 256 << 10)
-    box.proxy.release()
-    let rest = try connection.receive(count: title.size - (256 << 10))
-    #expect((begun + rest) == title.bytes, "the answer goes on as the chunks come")
-  }
 }

@@ -89,7 +89,7 @@ import Testing
     let ann = try box.user("ann")
     let id = "01J9ZK3V5Q7XW8Y2R4T6B8N0MC"
     let table: [(String, String, Set<String>)] = [
-      ("POST", "/healthz", ["GET", "HEAD"]), ("DELETE", "/metrics", ["GET", "HEAD"]),
+      ("POST", "/healthz", ["GET", "HEAD"]),
       ("GET", "/api/downloads/start", ["POST"]), ("PUT", "/api/downloads", ["GET", "HEAD"]),
       ("POST", "/api/downloads/storage", ["GET", "HEAD"]), ("POST", "/api/downloads/\(id)/play", ["GET", "HEAD"]),
       ("GET", "/api/downloads/\(id)/pause", ["POST"]), ("GET", "/api/downloads/\(id)/pin", ["PUT", "DELETE"]),

@@ -16,6 +16,8 @@ public struct AuditEntry: Sendable, Hashable {
     case refetched = 9
   }
 
+  /// Its place in the diary, which only grows.
+  public var number: UInt64
   public var moment: Timestamp
   public var event: Event
   public var download: DownloadID?
@@ -63,7 +65,7 @@ extension Ledger {
       let object = ObjectID(try reader.take())
       entries.append(
         AuditEntry(
-          moment: moment, event: event, download: id.upper == 0 ? nil : id, object: object,
+          number: Key.number(in: key, at: 0), moment: moment, event: event, download: id.upper == 0 ? nil : id, object: object,
           user: "", bytes: try reader.takeSize(), cause: ""))
       entries[entries.count - 1].user = try reader.takeText()
       entries[entries.count - 1].cause = try reader.takeText()

@@ -28,9 +28,8 @@ extension Ledger {
   ///
   /// - Parameters:
   ///   - room: 0 when the box holds or fetches the object already.
-  ///   - kept: an object that must not be given up for it, because it is what is wanted.
   func admit(
-    _ user: UserID, size: Int, room: Int, keeping kept: ObjectID, in tx: borrowing WriteTransaction,
+    _ user: UserID, size: Int, room: Int, in tx: borrowing WriteTransaction,
     _ change: inout Change
   ) throws -> Refusal? {
     let usage = try usage(of: user, in: tx)
@@ -46,7 +45,7 @@ extension Ledger {
     }
     var plan = RoomPlan()
     if room > 0 {
-      guard let found = try roomFor(room, keeping: kept, besides: ownVictims, in: tx, change) else {
+      guard let found = try roomFor(room, besides: ownVictims, in: tx, change) else {
         return .storageFull(needed: room)
       }
       plan = found
@@ -79,7 +78,7 @@ extension Ledger {
 
   /// What leaves the disk so that `bytes` more fit; the owners of `victims` are counted as gone already.
   private func roomFor(
-    _ bytes: Int, keeping kept: ObjectID, besides victims: [EvictionCandidate],
+    _ bytes: Int, besides victims: [EvictionCandidate],
     in tx: borrowing WriteTransaction, _ change: borrowing Change
   ) throws -> RoomPlan? {
     let policy = change.policy
@@ -102,7 +101,7 @@ extension Ledger {
         while let row = try tx.row(in: table(.unowned), after: unownedKey) {
           unownedKey = row.key
           let id = ObjectID(Key.number(in: row.key, at: 8))
-          if id != kept { return (id, try Key.size(in: row.value, at: 0, table: "unowned")) }
+          return (id, try Key.size(in: row.value, at: 0, table: "unowned"))
         }
         return orphans.isEmpty ? nil : orphans.removeFirst()
       },
@@ -111,7 +110,7 @@ extension Ledger {
         while let row = try tx.row(in: table(.boxLRU), after: ownedKey) {
           ownedKey = row.key
           let candidate = try EvictionCandidate(key: row.key, value: row.value)
-          if !leaving.contains(candidate.download), candidate.object != kept { return candidate }
+          if !leaving.contains(candidate.download) { return candidate }
         }
         return nil
       },

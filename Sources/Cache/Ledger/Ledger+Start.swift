@@ -88,7 +88,7 @@ extension Ledger {
     let size = found.version.size
     guard (0...StoredObject.largestSize).contains(size) else { return .storageFull(needed: size) }
     if let refusal = try admit(
-      download.user, size: size, room: known == nil ? size : 0, keeping: known?.id ?? .none, in: tx, &change)
+      download.user, size: size, room: known == nil ? size : 0, in: tx, &change)
     {
       return refusal
     }

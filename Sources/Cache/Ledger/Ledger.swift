@@ -38,13 +38,19 @@ public final class Ledger: Sendable {
   ///   - mapSize: bytes of address space to begin with; it grows by itself.
   public init(path: String, mapSize: Int = 64 << 20) throws {
     environment = try Environment(path: path, mapSize: mapSize, maxTables: 24)
+    // What another version wrote is left exactly as it is.
+    let meta = try environment.table(BoxUsage.table, create: true)
+    if let known = try environment.read({ tx in try tx.get(meta, Array("schema".utf8)) }) {
+      let found = UInt32(truncatingIfNeeded: Key.number(in: known, at: 0))
+      guard found == Self.schema else { throw LedgerError.foreignSchema(found: found) }
+    }
+    self.meta = meta
     var opened: [String: Table] = [:]
     let names = [
-      BoxUsage.table, Download.table, Usage.table, StoredObject.table, "blocks", "discards", "audit", "live", "gone",
+      Download.table, Usage.table, StoredObject.table, "blocks", "discards", "audit", "live", "gone",
       "claims", "queue", "owners", "lru_user", "lru_box", "by_key", "unowned",
     ]
     for name in names { opened[name] = try environment.table(name, create: true) }
-    meta = opened[BoxUsage.table]!
     downloads = opened[Download.table]!
     users = opened[Usage.table]!
     objects = opened[StoredObject.table]!
@@ -56,14 +62,8 @@ public final class Ledger: Sendable {
       .owners: opened["owners"]!, .userLRU: opened["lru_user"]!, .boxLRU: opened["lru_box"]!,
       .byKey: opened["by_key"]!, .unowned: opened["unowned"]!,
     ]
-    let meta = self.meta
-    try environment.write { tx in
-      if let known = try tx.get(meta, Array("schema".utf8)) {
-        let found = UInt32(truncatingIfNeeded: Key.number(in: known, at: 0))
-        guard found == Self.schema else { throw LedgerError.foreignSchema(found: found) }
-      } else {
-        try tx.put(meta, Array("schema".utf8), Key.bigEndian(UInt64(Self.schema)))
-      }
+    _ = try environment.write { tx in
+      try tx.putNew(meta, Array("schema".utf8), Key.bigEndian(UInt64(Self.schema)))
     }
   }
 

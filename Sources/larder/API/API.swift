@@ -147,9 +147,8 @@ enum PlayPath {
   /// What stands behind `token=` in the query, which a link's token needs no decoding for.
   static func token(in query: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
     let name = Array("token=".utf8)
-    for unsafepart in unsafe query.split(separator: UInt8(ascii: "&")) where unsafe part.starts(with: name) {
-      return unsafe UnsafeRawBufferPointer(rebasing: part.dropFirst(name.count))
-    }
-    return nil
+    let parts = unsafe query.split(separator: UInt8(ascii: "&"))
+    let found = unsafe parts.first { unsafe $0.starts(with: name) }
+    return unsafe found.map { unsafe UnsafeRawBufferPointer(rebasing: $0.dropFirst(name.count)) }
   }
 }

@@ -12,7 +12,7 @@ struct Larder: ParsableCommand {
     abstract: "Keeps a platform's videos on a box near its users.",
     discussion: "Premium users ask the box for titles; it downloads them from S3 and plays them to the local network.",
     version: "larder \(Version.current)",
-    subcommands: [Serve.self, Check.self, Token.self])
+    subcommands: [Serve.self, Demo.self, Check.self, Token.self])
 
   /// The wrong usage of a command, and no command at all, is status 64.
   static func main() {

@@ -22,6 +22,8 @@ final class LedgerWriter: Sendable {
   private let worker: BatchWorker<Job>
   private let policy: Mutex<Policy>
   private let freeBytes: @Sendable () -> Int?
+  /// Bytes of files that are removed and not yet struck off the ledger's list.
+  let unsettled = ByteCounter()
   private let committed: Mutex<(@Sendable (Change) -> Void)?>
 
   /// - Parameters:
@@ -60,7 +62,8 @@ final class LedgerWriter: Sendable {
     worker.submit(
       Job(
         attempt: { [self] tx in
-          var change = Change(now: Clock.now, policy: policy.withLock { $0 }, freeBytes: freeBytes())
+          var change = Change(
+            now: Clock.now, policy: policy.withLock { $0 }, freeBytes: freeBytes().map { $0 - unsettled.value })
           let value = try body(ledger, tx, &change)
           outcome.settled.withLock { $0 = (value, change) }
         },
@@ -98,6 +101,15 @@ final class LedgerWriter: Sendable {
       }
     }
   }
+}
+
+/// A count of bytes that several threads change.
+final class ByteCounter: Sendable {
+  private let bytes = Atomic<Int>(0)
+
+  var value: Int { bytes.load(ordering: .relaxed) }
+
+  func add(_ more: Int) { bytes.add(more, ordering: .relaxed) }
 }
 
 /// Where a change leaves what it decided until the commit.

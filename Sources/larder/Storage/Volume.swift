@@ -174,8 +174,10 @@ final class Volume: Sendable {
   }
 
   /// Removes what the ledger has given up and then strikes it off there. What cannot be removed stays on the list.
-  func remove(_ discards: [Discard]) {
-    guard !discards.isEmpty else { return }
+  ///
+  /// - Parameter done: called with how many were struck off, on the writer's thread.
+  func remove(_ discards: [Discard], done: @escaping @Sendable (Int) -> Void = { _ in }) {
+    guard !discards.isEmpty else { return done(0) }
     disk.post { [root, ledger] in
       var folders: Set<String> = []
       let removed = discards.filter { discard in
@@ -187,10 +189,15 @@ final class Volume: Sendable {
         // A user's folder goes with its last title; ENOTEMPTY is the usual answer.
         _ = unsafe unlinkat(root, folder, AT_REMOVEDIR)
       }
-      guard !removed.isEmpty else { return }
+      guard !removed.isEmpty else { return done(0) }
+      // Until they are struck off, the ledger counts their bytes as still to come free: they must not come twice.
+      let bytes = removed.reduce(0) { $0 + $1.bytes }
+      ledger.unsettled.add(bytes)
       ledger.submit { ledger, tx, _ in
         try ledger.settle(removed, in: tx)
-      } done: { _ in
+      } done: { result in
+        ledger.unsettled.add(-bytes)
+        if case .success = result { done(removed.count) } else { done(0) }
       }
     }
   }
