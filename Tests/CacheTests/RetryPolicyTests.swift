@@ -40,9 +40,9 @@ import Testing
 }
 
 @Suite struct RequestPaceTests {
-  @Test func asksForAMebibyteUntilItKnowsBetter() {
+  @Test func asksForLittleUntilItKnowsBetter() {
     var pace = RequestPace()
-    #expect(pace.bytes == 1 << 20)
+    #expect(pace.bytes == 512 << 10)
     // What cannot be measured teaches nothing.
     pace.learn(wait: 0.1, bytes: 0, duration: 1)
     pace.learn(wait: -1, bytes: 10, duration: 1)
@@ -51,9 +51,9 @@ import Testing
   }
 
   @Test(arguments: [
-    // seconds of waiting, bytes, seconds of receiving, the next request
-    (0.1, 10_000_000, 1.0, 8_000_000), (0.001, 10_000_000, 1.0, 512 << 10), (0.0, 10_000_000, 1.0, 512 << 10),
-    (1.0, 1 << 30, 0.5, 16 << 30), (1e300, .max, 1e-300, .max),
+    // seconds until the first byte, bytes, seconds until the last, the next request
+    (0.1, 10_000_000, 1.0, 8_000_000), (0.001, 10_000_000, 1.0, 256 << 10), (0.0, 10_000_000, 1.0, 256 << 10),
+    (0.5, 1 << 30, 0.5, 8 << 30), (1e300, .max, 1e300, .max),
   ])
   func aRequestLastsEightTimesItsWait(_ wait: Double, _ bytes: Int, _ duration: Double, _ next: Int) {
     var pace = RequestPace()
@@ -64,9 +64,9 @@ import Testing
   @Test func theShortestWaitCountsAndTheUsualRate() {
     var pace = RequestPace()
     pace.learn(wait: 0.1, bytes: 10_000_000, duration: 1)
-    pace.learn(wait: 5, bytes: 10_000_000, duration: 1)
+    pace.learn(wait: 1, bytes: 10_000_000, duration: 1)
     #expect(pace.bytes == 8_000_000, "a longer wait is a queue")
-    pace.learn(wait: 5, bytes: 2_000_000, duration: 1)
+    pace.learn(wait: 1, bytes: 2_000_000, duration: 1)
     #expect(pace.bytes == 6_400_000, "a quarter of the way to the new rate")
   }
 }

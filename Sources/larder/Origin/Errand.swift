@@ -157,6 +157,8 @@ final class Errand {
   private func fetch(_ object: StoredObject, _ present: BlockMap, _ file: ObjectFile) async -> FillRun.Ending {
     let run = FillRun(
       object, present: present, file: file, origin: origin, volume: volume, rate: rate, settings: settings)
+    // An order to stop that came while the file was opened.
+    guard !isStopped else { return .stopped }
     self.run = run
     defer { self.run = nil }
     trouble = nil

@@ -66,14 +66,14 @@ final class HTTPConnection {
 
   private func readable() {
     // What came before goes in front of what comes now.
-    let scratch = unsafe server.scratch
+    let arrivals = unsafe server.arrivals
     let kept = input.count
-    if kept > 0 { unsafe input.withUnsafeBytes { unsafe scratch.copyMemory(from: $0) } }
-    let room = unsafe UnsafeMutableRawBufferPointer(rebasing: scratch[kept..<min(scratch.count, kept + (64 << 10))])
+    if kept > 0 { unsafe input.withUnsafeBytes { unsafe arrivals.copyMemory(from: $0) } }
+    let room = unsafe UnsafeMutableRawBufferPointer(rebasing: arrivals[kept..<min(arrivals.count, kept + (64 << 10))])
     switch unsafe Socket.read(descriptor, into: room) {
     case .bytes(let count):
       input.removeAll(keepingCapacity: false)
-      unsafe process(UnsafeRawBufferPointer(rebasing: scratch[..<(kept + count)]))
+      unsafe process(UnsafeRawBufferPointer(rebasing: arrivals[..<(kept + count)]))
     case .wouldBlock: break
     case .closed, .failed: close()
     }
@@ -157,7 +157,7 @@ final class HTTPConnection {
   /// Reads away what nobody wants, up to the end of the stream.
   private func discardInput() {
     for _ in 0..<16 {
-      switch unsafe Socket.read(descriptor, into: server.scratch) {
+      switch unsafe Socket.read(descriptor, into: server.arrivals) {
       case .bytes: continue
       case .wouldBlock: return
       case .closed, .failed: return close()

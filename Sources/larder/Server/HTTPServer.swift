@@ -34,8 +34,9 @@ final class HTTPServer {
   private let watch = Timer()
   private var requests: UInt64 = 0
 
-  /// What every connection reads into and writes from within one callback; no connection keeps a buffer of its own
-  /// while it is idle.
+  /// What every connection reads into within one callback; no connection keeps a buffer of its own while it is idle.
+  let arrivals = UnsafeMutableRawBufferPointer.allocate(byteCount: 128 << 10, alignment: 4096)
+  /// What answers are rendered in. Requests that were sent ahead still lie in the other buffer meanwhile.
   let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 128 << 10, alignment: 4096)
   /// The head that is being looked at.
   var head = RequestHead()
@@ -118,5 +119,8 @@ final class HTTPServer {
     for connection in connections.values { connection.close() }
   }
 
-  isolated deinit { unsafe scratch.deallocate() }
+  isolated deinit {
+    unsafe arrivals.deallocate()
+    unsafe scratch.deallocate()
+  }
 }
