@@ -114,7 +114,8 @@ final class Daemon {
             volume.remove(pending) { continuation.resume(returning: $0) }
           }
           if removed == 0 {
-            return log.warning("start.discards", "\(pending.count) files cannot be removed now; the next start tries again")
+            let what = "\(pending.count) files cannot be removed now; the next start tries again"
+            return log.warning("start.discards", what)
           }
         }
       }

@@ -91,6 +91,25 @@ import Testing
     }
   }
 
+  @Test("plays that are sent ahead are answered in order, whatever their length")
+  func sentAhead() throws {
+    let stage = try Self.stage.get()
+    let connection = try Connection(port: stage.box.port)
+    let ranges = [0..<1000, 500_000..<500_001, 3..<200_000, 1_000_000..<1_012_345, 7..<70_000]
+    for _ in 0..<3 {
+      let texts = ranges.map { range in
+        let bytes = "bytes=\(range.lowerBound)-\(range.upperBound - 1)"
+        return request("GET", stage.path, headers: stage.ann.authorization.merging(["Range": bytes]) { $1 })
+      }
+      try connection.send(texts.joined())
+      for range in ranges {
+        let answer = try connection.receive()
+        #expect(answer.status == 206)
+        #expect(answer.body == stage.title.bytes[range])
+      }
+    }
+  }
+
   @Test("several ranges come as parts, in order, each right to the byte")
   func parts() throws {
     let stage = try Self.stage.get()

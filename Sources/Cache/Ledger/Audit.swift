@@ -65,7 +65,8 @@ extension Ledger {
       let object = ObjectID(try reader.take())
       entries.append(
         AuditEntry(
-          number: Key.number(in: key, at: 0), moment: moment, event: event, download: id.upper == 0 ? nil : id, object: object,
+          number: Key.number(in: key, at: 0), moment: moment, event: event, download: id.upper == 0 ? nil : id,
+          object: object,
           user: "", bytes: try reader.takeSize(), cause: ""))
       entries[entries.count - 1].user = try reader.takeText()
       entries[entries.count - 1].cause = try reader.takeText()
