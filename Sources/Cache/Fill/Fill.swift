@@ -105,6 +105,9 @@ public struct Fill: Sendable {
     pace.learn(wait: wait, bytes: bytes, duration: duration)
   }
 
+  /// Whatever was in the way may be gone (new credentials, another origin): no need to wait any longer.
+  public mutating func hurry() { resumeAt = nil }
+
   /// A request ended. `arrived` is the number of its first blocks that were received whole and handed to the disk.
   public mutating func ended(_ span: ChunkSpan, arrived: Int, _ outcome: FetchOutcome, at now: Timestamp) {
     precondition(inFlight > 0 && (0...span.blocks.count).contains(arrived))

@@ -64,7 +64,10 @@ final class Errand {
   }
 
   /// Ends a wait for the origin early.
-  func hurry() { bell.ring() }
+  func hurry() {
+    run?.hurry()
+    bell.ring()
+  }
 
   func run() async {
     defer { isOver = true }

@@ -70,6 +70,12 @@ final class FillRun: ChunkTransferOwner {
     }
   }
 
+  /// Tries again now instead of later.
+  func hurry() {
+    fill.hurry()
+    bell.ring()
+  }
+
   /// Ends it as soon as its transfers are gone.
   func stop() {
     isStopped = true

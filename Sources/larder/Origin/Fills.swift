@@ -19,6 +19,7 @@ final class Fills {
   private var isScheduling = false
   private var scheduleAgain = false
   private var isStopped = false
+  private var isFirstLook = true
 
   /// How many errands may wait for a sick origin besides the active ones.
   private static let patience = 64
@@ -105,12 +106,15 @@ final class Fills {
       }
       for entry in try ledger.queue(limit: Self.look, in: tx) {
         let subject: Errand.Subject = entry.object == .none ? .version(of: entry.download) : .object(entry.object)
+        // What is whole needs only its link, no turn and no origin. A start waits for that by itself (`settle`), so only
+        // the first look after a crash has to search beyond what has its turn.
+        guard hasTurn || isFirstLook else { break }
         guard errands[subject] == nil else { continue }
-        // What is whole needs only its link: no turn, no origin.
-        let isWhole = try ledger.object(entry.object, in: tx)?.state == .complete
+        let isWhole = try isFirstLook && ledger.object(entry.object, in: tx)?.state == .complete
         guard isWhole || hasTurn else { continue }
         start(subject)
       }
+      isFirstLook = false
     }
     if !toBegin.isEmpty {
       let ids = toBegin

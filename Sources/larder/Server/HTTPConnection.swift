@@ -183,9 +183,11 @@ final class HTTPConnection {
     case .bytes(let status, let type, let body, let fields):
       send(status, type, body, fields, isHead: request.method == .head)
     case .play(let playable):
+      // In a head of its own: what the client sent ahead is parsed into the server's before this call returns.
+      var head = RequestHead()
       unsafe request.head.withUnsafeBytes { bytes in
-        _ = unsafe RequestParser.parse(bytes, into: &server.head)
-        unsafe playable.answer(server.head, in: bytes, on: self)
+        _ = unsafe RequestParser.parse(bytes, into: &head)
+        unsafe playable.answer(head, in: bytes, on: self)
       }
     case .events(let subscriber, let greet):
       stream(subscriber)

@@ -43,7 +43,7 @@ final class Volume: Sendable {
   }
 
   /// How long the syncer rests between rounds, so that a round has something to do: microseconds.
-  private static let rest: UInt32 = 5_000
+  private static let rest: UInt32 = 1_000
 
   /// - Parameters:
   ///   - path: a folder that exists, with `objects` and `downloads/users` in it.
