@@ -64,7 +64,12 @@ let package = Package(
         .product(name: "Crypto", package: "swift-crypto"),
       ],
       exclude: ["Demo/Videos"],
-      swiftSettings: settings),
+      swiftSettings: settings,
+      // What is shipped runs where no Swift is installed, and touches less memory.
+      linkerSettings: [
+        .unsafeFlags(
+          ["-static-stdlib", "-l_FoundationCShims", "-l_FoundationCollections"], .when(configuration: .release))
+      ]),
   ]
     + ["Access", "Cache", "Configuration", "Curl", "HTTP", "LMDB", "Loop", "S3"].map { name in
       .testTarget(name: "\(name)Tests", dependencies: [.byName(name: name)], swiftSettings: settings)

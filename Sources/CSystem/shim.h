@@ -5,6 +5,7 @@
 #pragma once
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -14,7 +15,6 @@
 
 extern int accept4(int socket, struct sockaddr *address, socklen_t *length, int flags);
 extern ssize_t preadv2(int file, const struct iovec *parts, int count, off_t offset, int flags);
-extern int fallocate(int file, int mode, off_t offset, off_t length);
 extern int pthread_setname_np(pthread_t thread, const char *name);
 #ifndef RWF_NOWAIT
 #define RWF_NOWAIT 0x00000008
@@ -38,12 +38,14 @@ static inline ssize_t larder_sendfile(int socket, int file, off_t offset, size_t
   return sent < 0 ? -errno : sent;
 }
 
-/// fallocate(2) with room set aside and the length set; 0 or -errno.
-static inline int larder_allocate(int file, off_t length) {
-  return fallocate(file, 0, 0, length) < 0 ? -errno : 0;
-}
-
 /// pthread_setname_np(3); a name over 15 bytes is not taken.
 static inline void larder_name_thread(pthread_t thread, const char *name) {
   pthread_setname_np(thread, name);
+}
+
+/// mallopt(3): freed blocks of `bytes` and more go back to the system at once, and at most `arenas` threads have a heap of
+/// their own.
+static inline void larder_limit_heaps(int bytes, int arenas) {
+  mallopt(M_MMAP_THRESHOLD, bytes);
+  mallopt(M_ARENA_MAX, arenas);
 }

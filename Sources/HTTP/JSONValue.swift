@@ -79,3 +79,20 @@ public struct JSONError: Error, Equatable, Sendable {
   /// Bytes from the start of the text.
   public let offset: Int
 }
+
+extension JSONError: CustomStringConvertible {
+  /// In words that may go back to whoever sent the text.
+  public var description: String {
+    let what =
+      switch reason {
+      case .unexpectedEnd: "the text ends inside a value"
+      case .unexpectedByte: "what stands there does not belong there"
+      case .trailingBytes: "something follows the value"
+      case .tooDeep: "more than \(JSONReader.maximumDepth) arrays and objects are inside each other"
+      case .repeatedName: "a name stands twice in one object"
+      case .numberOutOfRange: "a number is too large"
+      case .invalidString: "a text is not UTF-8 or has a wrong escape"
+      }
+    return "\(what), at byte \(offset)"
+  }
+}

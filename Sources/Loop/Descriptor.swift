@@ -17,6 +17,15 @@ public struct Descriptor: ~Copyable, Sendable {
     return raw
   }
 
+  /// Lets the process have as many descriptors as it may (`RLIMIT_NOFILE`): the usual soft limit of 1024 is for programs
+  /// that use `select(2)`. Where that is refused, all stays as it was.
+  public static func raiseLimit() {
+    var limit = rlimit()
+    guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+    limit.rlim_cur = limit.rlim_max
+    _ = unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+  }
+
   // Linux frees the number whatever close(2) answers, EINTR too: there is nothing to try again.
   deinit { _ = Glibc.close(raw) }
 }

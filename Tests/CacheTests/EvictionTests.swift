@@ -112,7 +112,7 @@ import Testing
       // The file system: what is promised and not yet written is gone already, what is discarded comes back.
       (nil, 10, 100, 0, 0, 0, 0, 90, 0), (nil, 10, 100, 0, 0, 0, 0, 91, 1), (nil, 10, 100, 500, 50, 20, 0, 60, 0),
       (nil, 10, 100, 500, 50, 20, 0, 61, 1), (nil, 10, 100, 0, 0, 0, 5, 95, 0), (nil, 10, 100, 0, 0, 0, 5, 96, 1),
-      (nil, 10, 5, 0, 0, 0, 0, 0, 5),
+      (nil, 10, 5, 0, 0, 0, 0, 0, 5), (nil, .max, 0, 0, 0, 0, 0, 1, .max),
       // The narrower of the two decides.
       (100, 10, 60, 20, 0, 0, 0, 55, 5), (70, 10, 1000, 20, 0, 0, 0, 55, 5),
     ] as [(Int?, Int, Int?, Int, Int, Int, Int, Int, Int)])

@@ -189,6 +189,45 @@ import Testing
     #expect(fill.next(at: then) == .compare)
   }
 
+  @Test func aDiskThatKeepsNothingCostsLittle() {
+    var fill = fill(blocks: 40, connections: 3)
+    var now = noon
+    var longest: Int64 = 0
+    for round in 0..<12 {
+      guard case .fetch(let span) = fill.next(at: now) else {
+        Issue.record("it gave up")
+        return
+      }
+      #expect(round == 0 || span.blocks.count == 1, "one block finds out whether the disk is well again")
+      fill.progressed()
+      fill.ended(span, arrived: span.blocks.count, .delivered, at: now)
+      fill.lost(Array(span.blocks), because: "EIO", at: now)
+      #expect(fill.trouble?.code == .storageError)
+      guard case .waitUntil(let then) = fill.next(at: now) else {
+        Issue.record("it goes on without waiting")
+        return
+      }
+      longest = max(longest, then.milliseconds - now.milliseconds)
+      now = then
+    }
+    #expect(longest > 4 * retry.initial, "that the origin sends shortens no wait for the disk")
+    guard case .fetch(let probe) = fill.next(at: now) else {
+      Issue.record("it gave up")
+      return
+    }
+    fill.progressed()
+    #expect(fill.trouble?.code == .storageError, "not mended before a block is kept")
+    fill.ended(probe, arrived: 1, .delivered, at: now)
+    fill.stored(probe.blocks)
+    #expect(fill.trouble == nil)
+    for _ in 0..<3 {
+      guard case .fetch = fill.next(at: now) else {
+        Issue.record("fewer connections than there are, and the disk is well")
+        return
+      }
+    }
+  }
+
   /// A world of trouble that heals after a while: the fill always ends in `.compare`, has then asked for every missing
   /// block and stored it, never has more requests under way than it may, and never asks twice at once for one block.
   @Test(arguments: 0..<300 as Range<UInt64>)

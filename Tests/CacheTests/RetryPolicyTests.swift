@@ -71,6 +71,28 @@ import Testing
   }
 }
 
+@Suite struct RenewalPaceTests {
+  private let retry = RetryPolicy(initial: 500, limit: 60_000)
+
+  @Test func anObjectThatNeverStandsStillBeginsAgainLessAndLessOften() {
+    var pace = RenewalPace()
+    var random = SplitMix64(seed: 1)
+    var now = Timestamp(milliseconds: 1_700_000_000_000)
+    #expect(pace.wait(for: "a", at: now, retry: retry, using: &random) == 0, "a first change is taken up at once")
+    var waits: [Int64] = []
+    for _ in 0..<20 {
+      now = now.adding(milliseconds: 10)
+      waits.append(pace.wait(for: "a", at: now, retry: retry, using: &random))
+      now = now.adding(milliseconds: waits.last ?? 0)
+    }
+    #expect(waits.allSatisfy { $0 <= 60_000 })
+    #expect(waits.suffix(10).reduce(0, +) > 100_000)
+    #expect(pace.wait(for: "b", at: now, retry: retry, using: &random) == 0, "each key for itself")
+    now = now.adding(milliseconds: 700_000)
+    #expect(pace.wait(for: "a", at: now, retry: retry, using: &random) == 0, "after a quiet time all is forgotten")
+  }
+}
+
 @Suite struct AccessLogTests {
   @Test func theLatestPlayOfEachIsKeptOnce() {
     let (a, b) = (DownloadID(upper: 1, lower: 1), DownloadID(upper: 1, lower: 2))

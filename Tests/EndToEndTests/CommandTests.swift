@@ -15,6 +15,7 @@ import Testing
       let result = try Program.run(Paths.larder, arguments)
       #expect(result.ending == .exited(64), "\(arguments): \(result)")
       #expect(!result.errors.isEmpty && result.output.isEmpty, "\(arguments)")
+      #expect(result.errors.split(separator: "\n").count == 1, "one line: \(result.errors)")
     }
     for arguments in [["--help"], ["help"], ["help", "serve"], ["serve", "--help"], ["--version"]] {
       let result = try Program.run(Paths.larder, arguments)

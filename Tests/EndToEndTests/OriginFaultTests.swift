@@ -129,6 +129,43 @@ import Testing
     #expect(try ann.play(id).body == title.bytes)
   }
 
+  @Test("patience without end is not taken at its word, and ends nothing")
+  func endlessPatience() throws {
+    let box = try Box()
+    let ann = try box.user("ann")
+    let title = Title(size: 100_000)
+    try box.origin.put(title)
+    let patience = ["Retry-After": "9223372036854775807"]
+    box.proxy.fault(
+      Fault(action: Fault.s3(503, "SlowDown", headers: patience), times: 1) { $0.method == "HEAD" })
+    let id = try ann.start(title)
+    try ann.wait(id, for: "completed")
+    #expect(try ann.play(id).body == title.bytes)
+  }
+
+  @Test("titles that a sick origin held up are fetched one after the other when it is well again")
+  func turnsAfterTrouble() throws {
+    let box = try Box([
+      "downloads": [
+        "active": "1", "connections": "1", "chunk_size": "\"64KiB\"", "retry_initial": "\"10ms\"",
+        "retry_max": "\"50ms\"",
+      ]
+    ])
+    let ann = try box.user("ann")
+    let titles = (0..<5).map { _ in Title(size: 2 << 20) }
+    for title in titles { try box.origin.put(title) }
+    box.proxy.fault(Fault(action: Fault.s3(503, "SlowDown")) { $0.method == "GET" })
+    let ids = try titles.map { try ann.start($0) }
+    for id in ids { try ann.wait(id, forError: "origin_error") }
+    box.proxy.fault(nil)
+    let healed = box.proxy.requests.count
+    for id in ids { try ann.wait(id, for: "completed") }
+    let gets = box.proxy.requests.dropFirst(healed).filter { $0.method == "GET" }.map(\.target)
+    let runs = gets.enumerated().count { $0 == 0 || gets[$0 - 1] != $1 }
+    #expect(gets.count > 4 * titles.count, "too few to tell")
+    #expect(runs == titles.count, "more than one title at a time: \(runs) runs of \(gets.count) requests")
+  }
+
   @Test("connections that are cut, by an end or by a reset, cost only what was in flight", arguments: [false, true])
   func cut(reset: Bool) throws {
     let box = try Box()

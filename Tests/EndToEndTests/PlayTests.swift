@@ -40,6 +40,27 @@ import Testing
     return try connection.receive(to: method)
   }
 
+  @Test("plays sent ahead are answered in order, also while the title is being opened for the first of them")
+  func pipelined() throws {
+    let stage = try Self.stage.get()
+    // Nobody has played this one: the first play has to wait for the disk, and the others for it.
+    let title = Title(size: 5000)
+    try stage.box.origin.put(title)
+    let id = try stage.ann.fetch(title)
+    let connection = try Connection(port: stage.box.port)
+    let firsts = [0, 1000, 20, 3000]
+    try connection.send(
+      firsts.map { first in
+        let headers = stage.ann.authorization.merging(["Range": "bytes=\(first)-\(first + 9)"]) { $1 }
+        return request("GET", "/api/downloads/\(id)/play", headers: headers)
+      }.joined())
+    for first in firsts {
+      let answer = try connection.receive()
+      #expect(answer.status == 206)
+      #expect(answer.body == title.bytes[first..<first + 10], "from \(first)")
+    }
+  }
+
   @Test("the whole comes with everything that a player needs to know")
   func whole() throws {
     let stage = try Self.stage.get()

@@ -158,6 +158,10 @@ import Testing
     #expect(answer.status == 503)
     #expect(answer.code == "busy")
     #expect(answer["Retry-After"].flatMap { Int($0) } != nil)
+    // Who sends a request with a body in several pieces gets the answer too, and no reset on the way to it.
+    let posting = try Connection(port: box.port)
+    #expect(try posting.receiveHead().status == 503)
+    for _ in 0..<8 { try posting.send(Self.long(16 << 10)) }
     for connection in connections {
       try connection.send(request("GET", "/healthz"))
       #expect(try connection.receive().status == 200)
@@ -179,6 +183,12 @@ import Testing
       #expect(answer.status == 200, "\(head)")
       #expect(answer["Connection"]?.lowercased() == "close", "\(head)")
       #expect(try connection.isClosed(), "\(head)")
+    }
+    // In HTTP/1.0 a connection is kept when both say so.
+    let kept = try Connection(port: box.port)
+    for _ in 0..<2 {
+      try kept.send("GET /healthz HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+      #expect(try kept.receive()["Connection"]?.lowercased() == "keep-alive")
     }
     let half = try Connection(port: box.port)
     try half.send("GET /healthz HTTP/1.1\r\nHost: a\r\n")

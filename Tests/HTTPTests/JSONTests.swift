@@ -95,6 +95,11 @@ import Testing
     #expect(reason(Array("{\"".utf8) + bytes + Array("\":1}".utf8)) == .invalidString)
   }
 
+  @Test func errorsAreInWords() {
+    let error = #expect(throws: JSONError.self) { try read("{x") }
+    #expect(error.map { "\($0)" } == "what stands there does not belong there, at byte 1")
+  }
+
   @Test func depthIsLimited() {
     func nested(_ depth: Int, _ open: String, _ close: String) -> [UInt8] {
       Array((String(repeating: open, count: depth) + "1" + String(repeating: close, count: depth)).utf8)

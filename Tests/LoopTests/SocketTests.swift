@@ -95,6 +95,18 @@ func read(_ descriptor: Int32, _ limit: Int = 4096) -> (IOResult, String) {
     #expect(read(pair.right).1 == text)
   }
 
+  @Test func theLimitOfDescriptorsIsRaisedToTheHardOne() {
+    var limit = rlimit()
+    let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+    unsafe getrlimit(resource, &limit)
+    limit.rlim_cur = limit.rlim_max - 1
+    unsafe setrlimit(resource, &limit)
+    Descriptor.raiseLimit()
+    var now = rlimit()
+    unsafe getrlimit(resource, &now)
+    #expect(now.rlim_cur == limit.rlim_max)
+  }
+
   @Test func aDescriptorIsClosedOnceOrReleased() {
     let pair = SocketPair()
     let copy = fcntl(pair.right, F_DUPFD_CLOEXEC, 0)

@@ -55,6 +55,8 @@ public struct Fill: Sendable {
   private var stored: BlockMap
   private var phase = Phase.fetching
   private var attempts = 0
+  /// Times in a row that the disk did not keep what came.
+  private var losses = 0
   private var resumeAt: Timestamp?
   private var random: SplitMix64
 
@@ -86,8 +88,9 @@ public struct Fill: Sendable {
       self.resumeAt = nil
     }
     // After trouble one request goes ahead and finds out; the others follow when it brought something.
-    let allowed = attempts > 0 ? 1 : connections
-    guard inFlight < allowed, let span = plan.claim(bytes: pace.bytes) else { return .wait }
+    // After a loss that brings the least there is, until the disk has kept it: what is fetched for nothing is paid for.
+    let allowed = attempts > 0 || losses > 0 ? 1 : connections
+    guard inFlight < allowed, let span = plan.claim(bytes: losses > 0 ? 1 : pace.bytes) else { return .wait }
     inFlight += 1
     return .fetch(span)
   }
@@ -97,13 +100,17 @@ public struct Fill: Sendable {
   /// A wait that another request brought about is still kept: the origin may be refusing that one because of this one.
   public mutating func progressed() {
     attempts = 0
-    trouble = nil
+    // That bytes come does not mend a disk that loses them.
+    if losses == 0 { trouble = nil }
   }
 
   /// How a request went that brought bytes: its wait for the first and its whole time, in seconds.
   public mutating func measured(wait: Double, bytes: Int, duration: Double) {
     pace.learn(wait: wait, bytes: bytes, duration: duration)
   }
+
+  /// Whether there is nothing to do before a later moment.
+  public func isResting(at now: Timestamp) -> Bool { resumeAt.map { $0 > now } ?? false }
 
   /// Whatever was in the way may be gone (new credentials, another origin): no need to wait any longer.
   public mutating func hurry() { resumeAt = nil }
@@ -127,12 +134,22 @@ public struct Fill: Sendable {
   /// The ledger has these blocks now.
   public mutating func stored(_ blocks: some Sequence<Int>) {
     for block in blocks { stored.insert(block) }
+    guard losses > 0 else { return }
+    losses = 0
+    if trouble?.code == .storageError { trouble = nil }
   }
 
   /// The disk could not keep these blocks: they are fetched again.
   public mutating func lost(_ blocks: some Sequence<Int>, because why: String, at now: Timestamp) {
     for block in blocks { plan.release(block..<block + 1) }
-    pause(.storageError, why, asked: nil, at: now)
+    // Blocks that were under way together are lost together: that is one loss.
+    guard resumeAt.map({ $0 <= now }) ?? true else {
+      losses = max(losses, 1)
+      return
+    }
+    resumeAt = now.adding(milliseconds: retry.wait(attempt: losses, asked: nil, using: &random))
+    losses += 1
+    trouble = Trouble(.storageError, why, nextAttempt: resumeAt)
   }
 
   /// Several requests of one fill fail together: that is one trouble, not several.

@@ -79,7 +79,9 @@ public struct BoxLimits: Sendable, Hashable {
     if let capacity { short = max(short, box.complete + box.filling + size - capacity) }
     if let free {
       let promised = box.filling - box.fillingStored
-      short = max(short, size + promised + reserve - (free + box.discarded))
+      // The reserve is any number that was configured, up to the largest there is.
+      let (needed, overflows) = (size + promised - box.discarded - free).addingReportingOverflow(reserve)
+      short = max(short, overflows ? .max : needed)
     }
     return short
   }

@@ -51,7 +51,8 @@ extension API {
         seconds = number
       }
     }
-    let expiry = Clock.now.milliseconds / 1000 + seconds
+    // Links end with a full second: rounded up, so that one of a second is not over at once.
+    let expiry = (Clock.now.milliseconds + 999) / 1000 + seconds
     let token = box.door.links.sign(download: download.id.description, user: user.text, expiresAt: expiry)
     let body = DownloadView.json { writer in
       writer.object { writer in

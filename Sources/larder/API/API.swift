@@ -26,7 +26,7 @@ final class API: RequestHandler {
     guard !head.isRepeated(.authorization) else { return false }
     if let value = head[.authorization] {
       guard let token = unsafe Authorization.bearerToken(in: value.bytes(in: bytes)),
-        let claims = unsafe box.door.known(token), claims.isPremium || claims.isAdmin, claims.user == user.text
+        let claims = unsafe box.door.known(token), claims.isPremium || claims.isAdmin, UserID(claims.user) == user
       else { return false }
     } else {
       guard let query = head.query, let token = unsafe PlayPath.token(in: query.bytes(in: bytes)),

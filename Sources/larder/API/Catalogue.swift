@@ -107,8 +107,8 @@ final class Catalogue {
 
   private func readKept() async {
     let path = path
-    guard let bytes = await disk.run({ SmallFile.read(path, limit: Self.limit) }), copy == nil else { return }
-    copy = try? CatalogueCopy(bytes)
+    let kept = await disk.run { SmallFile.read(path, limit: Self.limit).flatMap { try? CatalogueCopy($0) } }
+    if copy == nil { copy = kept }
   }
 
   private func readOrigin() async {
@@ -118,7 +118,9 @@ final class Catalogue {
     case .success(let bytes):
       guard asked == key else { return }
       do {
-        let fresh = try CatalogueCopy(bytes)
+        // A large one takes longer to read than the loop may be away.
+        let fresh = try await disk.run { () throws(CatalogueCopy.Fault) in try CatalogueCopy(bytes) }
+        guard asked == key else { return }
         copy = fresh
         let path = path
         if let error = await disk.run({ SmallFile.replace(path, with: bytes) }) {

@@ -11,7 +11,8 @@ final class EventSubscriber: Sendable {
   /// Takes bytes for the client.
   var arrived: (@EventLoop ([UInt8]) -> Void)?
   fileprivate var told: [DownloadID: (view: DownloadView, at: Cache.Timestamp)] = [:]
-  fileprivate var spoke = Clock.steady
+  /// When the last comment went out.
+  fileprivate var commented = Clock.steady
   fileprivate var cancelled: (@EventLoop () -> Void)?
 
   fileprivate init(_ user: UserID) { self.user = user }
@@ -25,12 +26,12 @@ final class EventSubscriber: Sendable {
   fileprivate func tell(_ view: DownloadView, at now: Cache.Timestamp) {
     told[view.download.id] = (view, now)
     let data = DownloadView.json { view.writeProgress(to: &$0) }
-    say(Array("event: download\ndata: ".utf8) + data + Array("\n\n".utf8), at: now)
+    arrived?(Array("event: download\ndata: ".utf8) + data + Array("\n\n".utf8))
   }
 
-  fileprivate func say(_ bytes: [UInt8], at now: Cache.Timestamp) {
-    spoke = now
-    arrived?(bytes)
+  fileprivate func comment(_ text: String, at now: Cache.Timestamp) {
+    commented = now
+    arrived?(Array(": \(text)\n\n".utf8))
   }
 }
 
@@ -42,10 +43,14 @@ final class EventHub {
   /// A user's unfinished downloads as they are now.
   var currentViews: @EventLoop (UserID) -> [DownloadView] = { _ in [] }
 
-  /// Two a second for each download.
+  /// A little more than half a second between two looks, so that no second sees more than two events of a download,
+  /// also where one is late.
+  private static let period = Duration.milliseconds(550)
+  /// In milliseconds, at the least, between two events of a download that tell of no change of its status.
   private static let pace: Int64 = 500
-  /// A comment this often keeps proxies and clients from giving up.
-  private static let heartbeat: Int64 = 15_000
+  /// A comment every 15 s keeps proxies and clients from giving up, whatever else is said: one is due when the next look
+  /// would come too late. In milliseconds.
+  private static let heartbeat: Int64 = 15_000 - 550
 
   /// A new stream; it begins with the state of everything unfinished.
   func subscribe(_ user: UserID) -> EventSubscriber {
@@ -54,7 +59,7 @@ final class EventHub {
     subscriber.cancelled = { [weak self] in self?.remove(id, of: user) }
     subscribers[user, default: [:]][id] = subscriber
     if !timer.isActive {
-      timer.start(after: .milliseconds(Self.pace), every: .milliseconds(Self.pace)) { [weak self] in self?.look() }
+      timer.start(after: Self.period, every: Self.period) { [weak self] in self?.look() }
     }
     return subscriber
   }
@@ -62,7 +67,7 @@ final class EventHub {
   /// Tells the current state to a stream that has just begun.
   func greet(_ subscriber: EventSubscriber) {
     let now = Clock.steady
-    subscriber.say(Array(": larder\n\n".utf8), at: now)
+    subscriber.comment("larder", at: now)
     for view in currentViews(subscriber.user) { subscriber.tell(view, at: now) }
   }
 
@@ -82,11 +87,11 @@ final class EventHub {
       for subscriber in listening.values {
         for view in views {
           let last = subscriber.told[view.download.id]
-          if let last, last.view == view || now.milliseconds - last.at.milliseconds < Self.pace - 20 { continue }
+          if let last, last.view == view || now.milliseconds - last.at.milliseconds < Self.pace { continue }
           subscriber.tell(view, at: now)
         }
-        if now.milliseconds - subscriber.spoke.milliseconds >= Self.heartbeat {
-          subscriber.say(Array(": still here\n\n".utf8), at: now)
+        if now.milliseconds - subscriber.commented.milliseconds >= Self.heartbeat {
+          subscriber.comment("still here", at: now)
         }
       }
     }

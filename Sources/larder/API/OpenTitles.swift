@@ -33,15 +33,16 @@ final class OpenTitles {
   /// Opens a completed download; nil when it is not one any more.
   func playable(_ download: Download) async throws -> Playable? {
     if let known = known(download.id) { return known }
-    let file = try await volume.openForReading(download.object)
-    // A delete may have come while the disk was busy.
+    // A delete may come while the disk is busy: its file may then be gone, which is no fault.
+    let opened: Result<ObjectFile, DiskError>
+    do { opened = .success(try await volume.openForReading(download.object)) } catch { opened = .failure(error) }
     let current = try ledger.environment.read { tx in
       try ledger.download(download.id, in: tx).map { ($0, try ledger.object($0.object, in: tx)) }
     }
     guard case (let now, let object?)? = current, now.isLive, now.status == .completed,
       now.object == download.object
     else { return nil }
-    let playable = Playable(download: now, object: object, file: file, played: played)
+    let playable = Playable(download: now, object: object, file: try opened.get(), played: played)
     uses += 1
     open[download.id] = (playable, uses)
     if open.count > Self.limit, let oldest = open.min(by: { $0.value.used < $1.value.used }) {

@@ -80,7 +80,4 @@ struct Rejection: Error {
   static func `internal`(_ request: UInt64) -> Rejection {
     Rejection(.internalServerError, "internal", "our fault, logged as request \(request)")
   }
-
-  static let draining = Rejection(
-    .serviceUnavailable, "busy", "the box is stopping; try again in a moment", [Reply.Field("Retry-After", "2")])
 }

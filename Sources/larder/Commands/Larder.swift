@@ -14,9 +14,10 @@ struct Larder: ParsableCommand {
     version: "larder \(Version.current)",
     subcommands: [Serve.self, Demo.self, Check.self, Token.self])
 
-  /// The wrong usage of a command, and no command at all, is status 64.
+  /// The wrong usage of a command, and no command at all, is status 64; an error that nobody foresaw is 70.
   static func main() {
     EventLoop.ignoreBrokenPipes()
+    Descriptor.raiseLimit()
     guard CommandLine.arguments.count > 1 else {
       complain("no subcommand; try larder --help")
       Glibc.exit(64)
@@ -28,7 +29,17 @@ struct Larder: ParsableCommand {
       complain(failure.description)
       Glibc.exit(failure.status)
     } catch {
-      exit(withError: error)
+      switch exitCode(for: error) {
+      // Asked for, and no error: help and version.
+      case .success: exit(withError: error)
+      case .validationFailure:
+        let what = message(for: error).split(separator: "\n").joined(separator: " ")
+        complain("\(what); try larder --help")
+        Glibc.exit(64)
+      default:
+        complain("\(error)")
+        Glibc.exit(70)
+      }
     }
   }
 

@@ -1,6 +1,7 @@
 // `larder serve`: the daemon in the foreground, until it is told to stop.
 
 import ArgumentParser
+import CSystem
 import Configuration
 import Glibc
 import Loop
@@ -12,6 +13,7 @@ struct Serve: ParsableCommand {
   @OptionGroup var file: ConfigurationOption
 
   func run() throws {
+    Memory.giveBack()
     let configuration = try ConfigurationFile.load(file.config)
     let path = file.config
     let result: Result<Void, any Error> = EventLoop.run {
@@ -65,6 +67,15 @@ struct Serve: ParsableCommand {
     } catch {
       log.notice("configuration.kept", "configuration kept: \(path): \(error)")
     }
+  }
+}
+
+/// How the C library handles memory.
+enum Memory {
+  /// Has freed blocks of a fill go back to the system at once, and few threads have heaps of their own (`mallopt(3)`):
+  /// a small box has better uses for memory that was needed for a moment.
+  static func giveBack() {
+    larder_limit_heaps(128 << 10, 2)
   }
 }
 

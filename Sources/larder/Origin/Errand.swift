@@ -5,6 +5,7 @@ import Cache
 import LMDB
 import Loop
 import S3
+import Synchronization
 
 /// The way of one object from the queue to `completed`.
 @EventLoop
@@ -23,44 +24,58 @@ final class Errand {
   private let rate: RateLimit
   private let settings: FillSettings
   private let log: EventLog
+  private let renewals: Renewals
   private let bell = Bell()
   private var attempts = 0
   private var isStopped = false
+  /// The same for the disk's threads.
+  private let stopFlag = StopFlag()
+  private var isResting = false
+  private var onlookers: [CheckedContinuation<Void, Never>] = []
 
   /// The fill, while there is one.
   private(set) var run: FillRun?
   /// Why it waits, when no fill can say it.
   private(set) var trouble: Trouble?
   private(set) var isOver = false
+  /// Its place among the titles that are fetched at the same time.
+  let turn = Turn()
   var task: Task<Void, Never>?
-  /// Called when it begins to wait or goes on.
-  var changed: (@EventLoop () -> Void)?
 
   init(
     _ subject: Subject, writer: LedgerWriter, volume: Volume, origin: OriginClient, rate: RateLimit,
-    settings: FillSettings, log: EventLog
+    renewals: Renewals, settings: FillSettings, log: EventLog
   ) {
     self.subject = subject
     self.writer = writer
     self.volume = volume
     self.origin = origin
     self.rate = rate
+    self.renewals = renewals
     self.settings = settings
     self.log = log
   }
 
-  /// Whether it waits because of its own object, so that others may go ahead.
-  var yieldsTurn: Bool {
-    switch (run?.trouble ?? trouble)?.code {
-    case .originError, .storageError: true
-    default: false
-    }
-  }
-
   func stop() {
     isStopped = true
+    stopFlag.raise()
     run?.stop()
+    turn.end()
     bell.ring()
+    // A question to the origin is not waited for.
+    task?.cancel()
+  }
+
+  /// Waits until it is over, or waits itself for something that may take long.
+  func untilRest() async {
+    guard !isOver, !isResting else { return }
+    await withCheckedContinuation { onlookers.append($0) }
+  }
+
+  private func tellOnlookers() {
+    let told = onlookers
+    onlookers = []
+    for onlooker in told { onlooker.resume() }
   }
 
   /// Ends a wait for the origin early.
@@ -70,7 +85,10 @@ final class Errand {
   }
 
   func run() async {
-    defer { isOver = true }
+    defer {
+      isOver = true
+      tellOnlookers()
+    }
     while !isStopped {
       do {
         switch subject {
@@ -143,10 +161,12 @@ final class Errand {
       switch await fetch(object, present, file) {
       case .stopped: return
       case .whole:
-        if let mismatch = try await compare(object, file) {
+        switch try await compare(object, file) {
+        case .stopped: return
+        case .different(let mismatch):
           log.warning("fill.mismatch", mismatch)
           guard try await writer.change({ try $0.mismatch(id, mismatch, in: $1, &$2) }) else { return }
-        } else {
+        case .same:
           try await writer.change { ledger, tx, change in try ledger.finish(id, in: tx, &change) }
           log.info("fill.complete", "\(object.origin.version.key): \(object.size) bytes are whole and verified")
         }
@@ -159,7 +179,8 @@ final class Errand {
 
   private func fetch(_ object: StoredObject, _ present: BlockMap, _ file: ObjectFile) async -> FillRun.Ending {
     let run = FillRun(
-      object, present: present, file: file, origin: origin, volume: volume, rate: rate, settings: settings)
+      object, present: present, file: file, origin: origin, volume: volume, rate: rate, settings: settings,
+      turn: turn)
     // An order to stop that came while the file was opened.
     guard !isStopped else { return .stopped }
     self.run = run
@@ -168,19 +189,34 @@ final class Errand {
     return await run.run()
   }
 
-  /// Nil when the whole is what the origin says it is; else what differs.
-  private func compare(_ object: StoredObject, _ file: ObjectFile) async throws -> String? {
+  private enum Comparison {
+    case same, stopped
+    case different(String)
+  }
+
+  /// Whether the whole is what the origin says it is; else what differs.
+  private func compare(_ object: StoredObject, _ file: ObjectFile) async throws -> Comparison {
     guard let offered = object.origin.digest, offered.parts == 0,
       let algorithm = DigestAlgorithm(number: offered.algorithm)
-    else { return nil }
-    let actual = try await volume.digest(file, size: object.size, algorithm)
-    guard actual != offered.bytes else { return nil }
-    return "\(object.origin.version.key): the origin's \(algorithm) does not match what it sent"
+    else { return .same }
+    // A long title takes minutes; who wants to stop does not wait for that.
+    let flag = stopFlag
+    let actual = try await volume.digest(file, size: object.size, algorithm) { !flag.isRaised }
+    guard let actual else { return .stopped }
+    guard actual != offered.bytes else { return .same }
+    return .different("\(object.origin.version.key): the origin's \(algorithm) does not match what it sent")
   }
 
   /// The origin holds another version: ask which, and begin again with it.
   private func renew(_ object: StoredObject) async throws {
     let id = object.id
+    var random = SystemRandomNumberGenerator()
+    let rest = renewals.pace.wait(
+      for: object.origin.version.key, at: Clock.steady, retry: settings.retry, using: &random)
+    if rest > 0 {
+      await pause(.originError, "the origin changes it again and again", for: rest)
+      guard !isStopped else { return }
+    }
     switch await origin.head(object.origin.version.key) {
     case .found(let found) where found.version == object.origin.version:
       // It said 412 for the version that it still names: wait rather than run in a circle.
@@ -218,13 +254,36 @@ final class Errand {
     var random = SystemRandomNumberGenerator()
     let wait = settings.retry.wait(attempt: attempts, asked: asked, using: &random)
     attempts += 1
+    await pause(code, why, for: wait)
+  }
+
+  private func pause(_ code: Trouble.Code, _ why: String, for wait: Int64) async {
     let until = Clock.steady.adding(milliseconds: wait)
     trouble = Trouble(code, why, nextAttempt: until)
-    changed?()
+    isResting = true
+    defer { isResting = false }
+    tellOnlookers()
+    if code.yieldsTurn { turn.giveUp() }
     if !isStopped { await bell.wait(until: until) }
+    await turn.take()
   }
 
   private func read<T>(_ body: (Ledger, borrowing ReadTransaction) throws -> T) throws -> T {
     try writer.ledger.environment.read { tx in try body(writer.ledger, tx) }
   }
+}
+
+/// Says to another thread that nobody waits any longer for what it does.
+final class StopFlag: Sendable {
+  private let raised = Atomic<Bool>(false)
+
+  var isRaised: Bool { raised.load(ordering: .relaxed) }
+
+  func raise() { raised.store(true, ordering: .relaxed) }
+}
+
+/// What all errands know together of titles that began again.
+@EventLoop
+final class Renewals {
+  var pace = RenewalPace()
 }

@@ -24,6 +24,7 @@ final class FillRun: ChunkTransferOwner {
   private let origin: OriginClient
   private let volume: Volume
   private let rate: RateLimit
+  private let turn: Turn
   private let bell = Bell()
   private var transfers: [ObjectIdentifier: ChunkTransfer] = [:]
   private var isStopped = false
@@ -31,13 +32,14 @@ final class FillRun: ChunkTransferOwner {
 
   init(
     _ object: StoredObject, present: BlockMap, file: ObjectFile, origin: OriginClient, volume: Volume,
-    rate: RateLimit, settings: FillSettings
+    rate: RateLimit, settings: FillSettings, turn: Turn
   ) {
     self.object = object
     self.file = file
     self.origin = origin
     self.volume = volume
     self.rate = rate
+    self.turn = turn
     self.fill = Fill(
       of: object, present: present, chunkSize: settings.chunkSize, connections: settings.connections,
       retry: settings.retry, seed: UInt64.random(in: .min ... .max))
@@ -59,10 +61,16 @@ final class FillRun: ChunkTransferOwner {
         }
         return .stopped
       }
+      if !turn.isHeld, !fill.isResting(at: Clock.steady) {
+        await turn.take()
+        continue
+      }
       switch fill.next(at: Clock.steady) {
       case .fetch(let span): fetch(span)
       case .wait: await bell.wait()
-      case .waitUntil(let moment): await bell.wait(until: moment)
+      case .waitUntil(let moment):
+        if transfers.isEmpty, fill.trouble?.code.yieldsTurn ?? false { turn.giveUp() }
+        await bell.wait(until: moment)
       case .compare: return .whole
       case .renew: return .changed
       case .fail(let code, let message): return .failed(Trouble(code, message))

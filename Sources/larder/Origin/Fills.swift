@@ -12,6 +12,7 @@ final class Fills {
   private let origin: OriginClient
   private let log: EventLog
   private let rate: RateLimit
+  private let renewals = Renewals()
   private var settings: FillSettings
 
   /// What is under way: an object being brought in, or a download whose version the origin has yet to tell.
@@ -104,6 +105,9 @@ final class Fills {
         if !owners.contains(where: { $0.status == .pending || $0.status == .downloading }) { errand.stop() }
         toBegin += owners.filter { $0.status == .pending }.map(\.id)
       }
+      for errand in errands.values.filter({ $0.turn.wantedSince != nil })
+        .sorted(by: { $0.turn.wantedSince! < $1.turn.wantedSince! })
+      where !errand.turn.isHeld && holding < settings.active { errand.turn.give() }
       for entry in try ledger.queue(limit: Self.look, in: tx) {
         let subject: Errand.Subject = entry.object == .none ? .version(of: entry.download) : .object(entry.object)
         // What is whole needs only its link, no turn and no origin. A start waits for that by itself (`settle`), so only
@@ -124,14 +128,16 @@ final class Fills {
 
   /// An errand that waits because of its own object gives its turn to others; one that waits for the network keeps it.
   private var hasTurn: Bool {
-    let holding = errands.values.count { !$0.yieldsTurn }
-    return holding < settings.active && errands.count < settings.active + Self.patience
+    holding < settings.active && errands.count < settings.active + Self.patience
   }
+
+  private var holding: Int { errands.values.count { $0.turn.isHeld } }
 
   private func start(_ subject: Errand.Subject) {
     let errand = Errand(
-      subject, writer: writer, volume: volume, origin: origin, rate: rate, settings: settings, log: log)
-    errand.changed = { [weak self] in self?.schedule() }
+      subject, writer: writer, volume: volume, origin: origin, rate: rate, renewals: renewals,
+      settings: settings, log: log)
+    errand.turn.changed = { [weak self] in self?.schedule() }
     errands[subject] = errand
     errand.task = EventLoop.spawn { [self] in
       await errand.run()
@@ -146,7 +152,7 @@ final class Fills {
   func settle(_ download: Download) async {
     let subject = Errand.Subject.object(download.object)
     if errands[subject] == nil { start(subject) }
-    await errands[subject]?.task?.value
+    await errands[subject]?.untilRest()
   }
 }
 

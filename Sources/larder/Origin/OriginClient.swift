@@ -147,7 +147,9 @@ extension OriginAnswer {
     case .missing: self = .missing
     case .denied: self = .denied("\(failure)")
     case .unreachable(let reason): self = .unreachable(reason)
-    case .troubled(let reason, let seconds): self = .troubled(reason, retryAfter: seconds.map { Int64($0) * 1000 })
+    case .troubled(let reason, let seconds):
+      // Whatever number came, believed up to a day: it must not be too large to calculate with.
+      self = .troubled(reason, retryAfter: seconds.map { Int64(min($0, 86_400)) * 1000 })
     case .skewed, .redirected, .refused: self = .refused("\(failure)")
     }
   }

@@ -35,6 +35,10 @@ final class HTTPConnection {
   /// Milliseconds of the loop's clock; 0 for none.
   private var deadline: UInt64 = 0
   private var keepsAlive = true
+  /// Whether the client takes a connection for closed unless it is told otherwise: HTTP/1.0.
+  private var mustSayKept = false
+  /// Whether there was no room for it: it is told so, and does not count.
+  private(set) var isTurnedAway = false
   private var output = Outgoing()
   private var task: Task<Void, Never>?
 
@@ -49,6 +53,15 @@ final class HTTPConnection {
     deadline = EventLoop.now.milliseconds + server.limits.idleTimeout
     readiness.watch(.readable) { [unowned self] events in happened(events) }
     readable()
+  }
+
+  /// Says that there is no room, at once: whatever the client is about to send is read away, so that it gets the answer
+  /// and no reset.
+  func turnAway(_ problem: Problem, _ fields: [Reply.Field]) {
+    isTurnedAway = true
+    keepsAlive = false
+    readiness.watch(.readable) { [unowned self] events in happened(events) }
+    send(problem.status, .problemJSON, problem.json, fields, isHead: false)
   }
 
   private func happened(_ events: Readiness.Events) {
@@ -99,6 +112,8 @@ final class HTTPConnection {
           unsafe headArrived(head)
         }
       case .body(var reader, let head, var content):
+        // Given up meanwhile, so that the content has one owner and grows in place however small the chunks are.
+        state = .head
         let step = unsafe reader.read(rest)
         unsafe content.append(contentsOf: rest[step.produced])
         unsafe rest = UnsafeRawBufferPointer(rebasing: rest[step.consumed...])
@@ -129,6 +144,7 @@ final class HTTPConnection {
   private func headArrived(_ bytes: UnsafeRawBufferPointer) {
     isIdle = false
     keepsAlive = server.head.keepsAlive && !server.isDraining
+    mustSayKept = server.head.version == .http10
     let reader = BodyReader(server.head.framing)
     switch reader.outcome {
     case .done:
@@ -205,7 +221,7 @@ final class HTTPConnection {
       head.append("Content-Length", body.count)
       head.append("Cache-Control", "no-store")
       for field in fields { head.append(field.name, string: field.value) }
-      if !keepsAlive { head.append("Connection", "close") }
+      if let persistence { head.append("Connection", persistence) }
       count = head.end()
     }
     if !isHead { bytes += body }
@@ -234,8 +250,8 @@ final class HTTPConnection {
     _ = unsafe line.withUnsafeBytes { unsafe Socket.write(descriptor, $0) }
   }
 
-  /// Whether the connection stays open after this answer; for whoever renders the head.
-  var willClose: Bool { !keepsAlive }
+  /// What the answer says in `Connection`, nil for nothing; for whoever renders the head (RFC 9112, section 9.3).
+  var persistence: StaticString? { !keepsAlive ? "close" : mustSayKept ? "keep-alive" : nil }
 
   /// The shared buffer to render an answer in.
   var scratch: UnsafeMutableRawBufferPointer { unsafe server.scratch }
@@ -380,9 +396,4 @@ final class HTTPConnection {
     task?.cancel()
     server.closed(self)
   }
-}
-
-extension HTTPServer {
-  /// Now, in seconds since 1970, for `Date`.
-  nonisolated static var seconds: Int { Int(Clock.now.milliseconds / 1000) }
 }

@@ -31,6 +31,10 @@ final class HTTPServer {
   private(set) var isDraining = false
   private var listeners: [Listener] = []
   private var connections: [ObjectIdentifier: HTTPConnection] = [:]
+  /// How many of them are only there to be told that there is no room.
+  private var turnedAway = 0
+  /// How many of those are kept until they have read that.
+  private static let mostTurnedAway = 64
   private let watch = Timer()
   private var requests: UInt64 = 0
 
@@ -46,7 +50,10 @@ final class HTTPServer {
     self.limits = limits
   }
 
-  func use(_ limits: ServerLimits) { self.limits = limits }
+  func use(_ limits: ServerLimits) {
+    self.limits = limits
+    if watch.isActive { startWatch() }
+  }
 
   /// Takes connections from a listener from now on.
   func serve(_ listener: Listener) {
@@ -57,38 +64,36 @@ final class HTTPServer {
   /// How many connections are open.
   var count: Int { connections.count }
 
+  /// Now, in seconds since 1970, for `Date`.
+  nonisolated static var seconds: Int { Int(Clock.now.milliseconds / 1000) }
+
   func nextRequestNumber() -> UInt64 {
     requests += 1
     return requests
   }
 
   private func accepted(_ descriptor: consuming Descriptor) {
-    guard connections.count < limits.connections, !isDraining else {
-      Self.refuse(descriptor)
-      return
-    }
+    let hasRoom = connections.count - turnedAway < limits.connections && !isDraining
     Socket.setNoDelay(descriptor.raw)
     Socket.setKeepAlive(descriptor.raw)
     guard let connection = try? HTTPConnection(descriptor, server: self) else { return }
     connections[ObjectIdentifier(connection)] = connection
     if !watch.isActive { startWatch() }
+    guard hasRoom else {
+      turnedAway += 1
+      let problem = Problem(.serviceUnavailable, code: "busy", detail: "too many connections; try again in a moment")
+      connection.turnAway(problem, [Reply.Field("Retry-After", "1")])
+      // In a flood, whether the answer arrives is the client's luck.
+      if turnedAway > Self.mostTurnedAway { connection.close() }
+      return
+    }
     // Most clients send their request along: try before asking the kernel to tell us.
     connection.begin()
   }
 
-  /// One write into the empty send buffer of a new socket; whether it arrives is the client's luck.
-  private static func refuse(_ descriptor: consuming Descriptor) {
-    let problem = Problem(.serviceUnavailable, code: "busy", detail: "too many connections; try again in a moment").json
-    let head =
-      "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nRetry-After: 1\r\n"
-      + "Connection: close\r\nContent-Length: \(problem.count)\r\n\r\n"
-    let bytes = Array(head.utf8) + problem
-    _ = unsafe bytes.withUnsafeBytes { unsafe Socket.write(descriptor.raw, $0) }
-    Socket.shutdownWrite(descriptor.raw)
-  }
-
   func closed(_ connection: HTTPConnection) {
     connections[ObjectIdentifier(connection)] = nil
+    if connection.isTurnedAway { turnedAway -= 1 }
     if connections.isEmpty { watch.stop() }
   }
 

@@ -147,7 +147,7 @@ final class Playable {
     head.append("Accept-Ranges", "bytes")
     head.append("Cache-Control", "private, no-cache")
     fields(&head)
-    if connection.willClose { head.append("Connection", "close") }
+    if let persistence = connection.persistence { head.append("Connection", persistence) }
     return head.end()
   }
 

@@ -62,7 +62,9 @@ enum DataDirectory {
   static func freeBytes(_ root: Int32) -> Int? {
     var statistics = statvfs()
     guard unsafe fstatvfs(root, &statistics) == 0 else { return nil }
-    return Int(statistics.f_bavail) * Int(statistics.f_frsize)
+    // Some network file systems say "no limit" with the largest number there is.
+    let (bytes, overflows) = statistics.f_bavail.multipliedReportingOverflow(by: statistics.f_frsize)
+    return overflows ? 1 << 60 : Int(min(UInt64(bytes), 1 << 60))
   }
 
   private static func make(_ path: String, mode: mode_t) throws(DiskError) {

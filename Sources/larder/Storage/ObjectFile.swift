@@ -1,11 +1,15 @@
 // The file of one object, open. Whoever holds it may read what the ledger says is there, also after it was unlinked.
 
 import Glibc
+import Synchronization
 
 /// An open object file; closed when the last holder lets go.
 final class ObjectFile: Sendable {
   /// For `sendfile` and `preadv2`; valid as long as this object is held.
   let descriptor: Int32
+  /// How many times `synchronize` has failed. What was begun to be written before such a failure is not to be believed
+  /// after it, even when a later one succeeds: the kernel reports it once and may have dropped the pages.
+  let failures = Atomic<Int>(0)
 
   init(owning descriptor: Int32) { self.descriptor = descriptor }
 
@@ -41,10 +45,12 @@ final class ObjectFile: Sendable {
     return true
   }
 
-  /// Makes the bytes durable (`fdatasync(2)`). After a failure nothing that was written since the last success may be
-  /// believed: the kernel reports it once and may have dropped the pages.
+  /// Makes the bytes durable (`fdatasync(2)`).
   func synchronize() throws(DiskError) {
-    if fdatasync(descriptor) < 0 { throw DiskError("fdatasync", errno) }
+    guard fdatasync(descriptor) < 0 else { return }
+    let error = DiskError("fdatasync", errno)
+    failures.add(1, ordering: .sequentiallyConsistent)
+    throw error
   }
 }
 

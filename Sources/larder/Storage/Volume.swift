@@ -5,6 +5,7 @@ import Cache
 import Glibc
 import Loop
 import S3
+import Synchronization
 
 /// One block on its way to the disk.
 struct BlockWrite: Sendable {
@@ -33,17 +34,27 @@ final class Volume: Sendable {
   private let root: Int32
   private let ledger: LedgerWriter
   private let disk: Worker
+  /// Opens for playback: a play waits for no write and no removal of a large file.
+  private let opener: Worker
   private let syncer: BatchWorker<Written>
   private let digester: Worker
+  private let backlog: Backlog
 
   private struct Written: Sendable {
     let block: BlockWrite
     let checksum: UInt32
     let report: BlockReport
+    /// `block.file.failures` before the first byte was written.
+    let failures: Int
+    /// Whether it counts as written only once it is durable, because the disk does not keep up.
+    let isHeldBack: Bool
   }
 
   /// How long the syncer rests between rounds, so that a round has something to do: microseconds.
   private static let rest: UInt32 = 1_000
+  /// A round that takes longer holds the transfers back, in milliseconds: what a power cut takes is at the most what is
+  /// in a round and what came in during it, and both together must stay below 2 s of fetching.
+  private static let patience: Int64 = 500
 
   /// - Parameters:
   ///   - path: a folder that exists, with `objects` and `downloads/users` in it.
@@ -52,9 +63,12 @@ final class Volume: Sendable {
     self.ledger = ledger
     self.root = try DataDirectory.open(path)
     self.disk = Worker(name: "disk")
+    self.opener = Worker(name: "open")
     self.digester = Worker(name: "digest")
+    let backlog = Backlog()
+    self.backlog = backlog
     self.syncer = BatchWorker(name: "sync") { written in
-      Self.synchronize(written, ledger)
+      Self.synchronize(written, ledger, backlog)
       usleep(Self.rest)
     }
   }
@@ -64,6 +78,7 @@ final class Volume: Sendable {
   /// Waits until everything that was handed over is durable and recorded.
   func finish() async {
     await disk.stop()
+    await opener.stop()
     await syncer.finish()
     await digester.stop()
   }
@@ -88,7 +103,7 @@ final class Volume: Sendable {
   /// Opens a whole object for reading.
   func openForReading(_ id: ObjectID) async throws(DiskError) -> ObjectFile {
     let (root, name) = (root, StoredPath.object(id))
-    return try await disk.run { () throws(DiskError) in
+    return try await opener.run { () throws(DiskError) in
       let descriptor = unsafe openat(root, name, O_RDONLY | O_CLOEXEC)
       guard descriptor >= 0 else { throw DiskError("open \(name)", errno) }
       return ObjectFile(owning: descriptor)
@@ -97,12 +112,15 @@ final class Volume: Sendable {
 
   /// Writes a block, then makes it durable together with others, then records it.
   func write(_ block: BlockWrite, _ report: BlockReport) {
-    disk.post { [syncer] in
+    disk.post { [syncer, backlog] in
       do {
+        let failures = block.file.failures.load(ordering: .sequentiallyConsistent)
         try block.file.write(block.bytes, at: block.offset)
         let checksum = unsafe block.bytes.withUnsafeBytes { unsafe CRC32C.checksum(of: $0) }
-        report.written(block)
-        syncer.submit(Written(block: block, checksum: checksum, report: report))
+        let isHeldBack = backlog.age > Self.patience
+        if !isHeldBack { report.written(block) }
+        syncer.submit(
+          Written(block: block, checksum: checksum, report: report, failures: failures, isHeldBack: isHeldBack))
       } catch {
         report.written(block)
         report.lost(block.object, [block.index], error)
@@ -110,38 +128,63 @@ final class Volume: Sendable {
     }
   }
 
-  private static func synchronize(_ written: [Written], _ ledger: LedgerWriter) {
-    for (object, group) in Dictionary(grouping: written, by: \.block.object) {
-      let indices = group.map(\.block.index)
-      let report = group[0].report
+  /// One round. Each fill has a file of its own, also when it follows another of the same object: so each hears of its
+  /// own blocks, in the order in which the fills began.
+  private static func synchronize(_ written: [Written], _ ledger: LedgerWriter, _ backlog: Backlog) {
+    var groups: [[Written]] = []
+    var places: [ObjectIdentifier: Int] = [:]
+    for one in written {
+      let file = ObjectIdentifier(one.block.file)
+      if let place = places[file] {
+        groups[place].append(one)
+      } else {
+        places[file] = groups.count
+        groups.append([one])
+      }
+    }
+    let round = backlog.begin(groups.count)
+    for group in groups {
+      let (object, file, report) = (group[0].block.object, group[0].block.file, group[0].report)
+      @Sendable func conclude(_ group: [Written], _ error: (any Error)?) {
+        for one in group where one.isHeldBack { one.report.written(one.block) }
+        guard !group.isEmpty else { return }
+        let indices = group.map(\.block.index)
+        if let error { report.lost(object, indices, error) } else { report.stored(object, indices) }
+      }
+      let before = file.failures.load(ordering: .sequentiallyConsistent)
+      conclude(group.filter { $0.failures != before }, DiskError("fdatasync", EIO))
+      let good = group.filter { $0.failures == before }
       do {
-        try group[0].block.file.synchronize()
+        try file.synchronize()
       } catch {
-        report.lost(object, indices, error)
+        conclude(good, error)
+        backlog.end(round)
         continue
       }
-      let blocks = group.map { StoredBlock(index: $0.block.index, checksum: $0.checksum) }
+      let blocks = good.map { StoredBlock(index: $0.block.index, checksum: $0.checksum) }
       ledger.submit { ledger, tx, change in
         try ledger.record(blocks, of: object, in: tx, &change)
       } done: { result in
-        switch result {
-        case .success: report.stored(object, indices)
-        case .failure(let error): report.lost(object, indices, error)
-        }
+        if case .failure(let error) = result { conclude(good, error) } else { conclude(good, nil) }
+        backlog.end(round)
       }
     }
   }
 
   /// The digest of the whole file, read from the disk.
   ///
+  /// - Parameter wanted: asked again and again; once it says no, what is returned is nil.
   /// - Throws: a ``DiskError``; `EIO` also when the file is shorter than it should be.
-  func digest(_ file: ObjectFile, size: Int, _ algorithm: DigestAlgorithm) async throws(DiskError) -> [UInt8] {
+  func digest(
+    _ file: ObjectFile, size: Int, _ algorithm: DigestAlgorithm, while wanted: @escaping @Sendable () -> Bool
+  ) async throws(DiskError) -> [UInt8]? {
     try await digester.run { () throws(DiskError) in
       var computation = DigestComputation(algorithm)
       let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 4096)
       defer { unsafe buffer.deallocate() }
       var offset = 0
       while offset < size {
+        guard wanted() else { return nil }
         let part = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(buffer.count, size - offset)])
         guard unsafe try file.read(into: part, at: offset) else { throw DiskError("read a whole object", EIO) }
         unsafe computation.update(UnsafeRawBufferPointer(part))
@@ -185,11 +228,20 @@ final class Volume: Sendable {
         folders.insert(String(discard.path[..<discard.path.lastIndex(of: "/")!]))
         return true
       }
+      // A user's folder goes with its last title; ENOTEMPTY is the usual answer.
       for folder in folders where folder != "objects" {
-        // A user's folder goes with its last title; ENOTEMPTY is the usual answer.
-        _ = unsafe unlinkat(root, folder, AT_REMOVEDIR)
+        guard unsafe unlinkat(root, folder, AT_REMOVEDIR) == 0 else { continue }
+        folders.remove(folder)
+        folders.insert("downloads/users")
       }
-      guard !removed.isEmpty else { return done(0) }
+      // A name is gone only when its folder says so on the disk; struck off before, it could come back for good.
+      let isDurable = folders.allSatisfy { folder in
+        do throws(DiskError) {
+          try DataDirectory.synchronize(folder, below: root)
+          return true
+        } catch { return error.code == ENOENT }
+      }
+      guard !removed.isEmpty, isDurable else { return done(0) }
       // Until they are struck off, the ledger counts their bytes as still to come free: they must not come twice.
       let bytes = removed.reduce(0) { $0 + $1.bytes }
       ledger.unsettled.add(bytes)
@@ -202,6 +254,42 @@ final class Volume: Sendable {
     }
   }
 
+  // MARK: Room
+
   /// Bytes free for us on the file system (`fstatvfs(3)`); nil when it cannot be asked.
   var freeBytes: Int? { DataDirectory.freeBytes(root) }
+}
+
+/// The rounds of the syncer that are under way, so that the transfers can be held back when the disk does not keep up.
+private final class Backlog: Sendable {
+  private struct State {
+    var next: UInt64 = 0
+    /// When a round began, and how many of its groups are not yet durable, by number.
+    var rounds: [UInt64: (began: Timestamp, groups: Int)] = [:]
+  }
+
+  private let state = Mutex(State())
+
+  /// How long the oldest of them has been under way, in milliseconds; 0 when there is none.
+  var age: Int64 {
+    state.withLock { state in
+      state.rounds.values.map(\.began.milliseconds).min().map { Clock.steady.milliseconds - $0 } ?? 0
+    }
+  }
+
+  func begin(_ groups: Int) -> UInt64 {
+    state.withLock { state in
+      state.next += 1
+      state.rounds[state.next] = (Clock.steady, groups)
+      return state.next
+    }
+  }
+
+  /// One group of the round is concluded.
+  func end(_ round: UInt64) {
+    state.withLock { state in
+      guard let left = state.rounds[round]?.groups else { return }
+      if left > 1 { state.rounds[round]?.groups = left - 1 } else { state.rounds[round] = nil }
+    }
+  }
 }

@@ -1,0 +1,51 @@
+// The turns of `downloads.active`: what has one may ask the origin for bytes; what waits because of its own object gives
+// its turn to others, and needs one again before it goes on. So no more titles are fetched at a time than were
+// configured, also when a sick origin gets well and all could go on at once.
+
+import Cache
+import Loop
+
+/// One errand's claim to a turn.
+@EventLoop
+final class Turn {
+  private(set) var isHeld = true
+  /// Since when it waits for a turn; nil when it does not.
+  private(set) var wantedSince: Timestamp?
+  private let bell = Bell()
+  private var isOver = false
+  /// Called when a turn is given up or wanted.
+  var changed: (@EventLoop () -> Void)?
+
+  /// Lets another errand go ahead. Harmless when it is so already.
+  func giveUp() {
+    guard isHeld else { return }
+    isHeld = false
+    changed?()
+  }
+
+  /// Waits until there is a turn, or nobody wants the errand any more.
+  func take() async {
+    guard !isHeld, !isOver else { return }
+    wantedSince = Clock.steady
+    changed?()
+    while !isHeld, !isOver { await bell.wait() }
+    wantedSince = nil
+  }
+
+  /// It is this one's turn.
+  func give() {
+    isHeld = true
+    bell.ring()
+  }
+
+  /// Nobody wants the errand any more.
+  func end() {
+    isOver = true
+    bell.ring()
+  }
+}
+
+extension Trouble.Code {
+  /// Whether what waits for this reason waits because of its own object, so that others may go ahead.
+  var yieldsTurn: Bool { self == .originError || self == .storageError }
+}
