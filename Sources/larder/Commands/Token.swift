@@ -31,7 +31,8 @@ struct Token: ParsableCommand {
 
   func run() throws {
     let configuration = try ConfigurationFile.load(file.config)
-    try DataDirectory.prepareForKey(configuration.storage.path)
+    // Only a key that is to be made needs the directory: who may read a key file need not be able to write there.
+    if configuration.auth.secretFile.isEmpty { try DataDirectory.prepareForKey(configuration.storage.path) }
     let loaded: AuthKeyFile.Loaded
     do { loaded = try Settings.secret(configuration, makesKey: true) } catch {
       throw StartFailure.configuration("\(file.config): \(error)")
