@@ -77,14 +77,15 @@ final class Daemon {
   /// - Parameter passed: sockets of the service manager; used instead of `server.listen`.
   func start(passed: [Int32] = []) async throws {
     let listeners = try listen(passed)
+    takeUp()
+    await box.catalogue.use(
+      key: settings.configuration.origin.catalogKey, refresh: settings.configuration.catalog.refresh)
     for listener in listeners {
       server.serve(listener)
       addresses.append(listener.localAddress)
       log.notice("listening", "listening on \(listener.localAddress)", [.address: "\(listener.localAddress)"])
     }
     for warning in settings.warnings { log.warning("configuration", warning) }
-    takeUp()
-    box.catalogue.use(key: settings.configuration.origin.catalogKey, refresh: settings.configuration.catalog.refresh)
     fills.schedule()
   }
 
@@ -99,24 +100,18 @@ final class Daemon {
     }
   }
 
-  /// Files that were given up before a crash and may still be there: removed by the ledger's list, never by a scan, while
-  /// the box serves already. Until one is struck off, its bytes are not believed to be free.
+  /// Files that were given up before a crash and may still be there: removed by the ledger's list, never by a scan. The
+  /// list is read before anything new can happen and worked off beside the serving: a path on it that is used again is
+  /// linked after its removal, since the disk's thread keeps the order.
   private func takeUp() {
     do {
-      let owed = try box.read { ledger, tx in try ledger.boxUsage(in: tx).discarded }
-      writer.unsettled.add(owed)
-      EventLoop.spawn { [self] in
-        defer { writer.unsettled.add(-owed) }
-        while true {
-          let pending = try? box.read { ledger, tx in try ledger.pendingDiscards(limit: 1000, in: tx) }
-          guard let pending, !pending.isEmpty else { return }
-          let removed = await withCheckedContinuation { continuation in
-            volume.remove(pending) { continuation.resume(returning: $0) }
-          }
-          if removed == 0 {
-            let what = "\(pending.count) files cannot be removed now; the next start tries again"
-            return log.warning("start.discards", what)
-          }
+      let pending = try box.read { ledger, tx in try ledger.pendingDiscards(in: tx) }
+      for start in stride(from: 0, to: pending.count, by: 1000) {
+        let part = Array(pending[start..<min(pending.count, start + 1000)])
+        volume.remove(part) { [log] removed in
+          guard removed < part.count else { return }
+          log.warning(
+            "start.discards", "\(part.count - removed) files cannot be removed now; the next start tries again")
         }
       }
     } catch { log.fault("start.discards", "the list of files to remove cannot be read: \(error)") }
@@ -134,7 +129,10 @@ final class Daemon {
     fills.use(fresh.fills, bytesPerSecond: fresh.rate)
     fills.hurry()
     server.use(fresh.limits)
-    box.catalogue.use(key: fresh.configuration.origin.catalogKey, refresh: fresh.configuration.catalog.refresh)
+    EventLoop.spawn { [box] in
+      await box.catalogue.use(
+        key: fresh.configuration.origin.catalogKey, refresh: fresh.configuration.catalog.refresh)
+    }
     for warning in fresh.warnings { log.warning("configuration", warning) }
     for key in kept { log.warning("configuration", "\(key) cannot change while running; restart larder for it") }
   }

@@ -276,11 +276,11 @@ import Testing
     let link = box.policy.link(of: old)
     let new = try #require(try box.start("ann", "a", size: 10).download)
     try box.change { tx, change in try box.ledger.complete([new.id], in: tx, &change) }
-    #expect(try box.read { tx in try box.ledger.pendingDiscards(limit: 9, in: tx) }.isEmpty, "the path is in use again")
+    #expect(try box.read { tx in try box.ledger.pendingDiscards(in: tx) }.isEmpty, "the path is in use again")
     try box.change { tx, change in try box.ledger.complete([old.id], in: tx, &change) }
-    #expect(try box.read { tx in try box.ledger.pendingDiscards(limit: 9, in: tx) }.isEmpty)
+    #expect(try box.read { tx in try box.ledger.pendingDiscards(in: tx) }.isEmpty)
     try box.wish(.delete, new)
-    #expect(try box.read { tx in try box.ledger.pendingDiscards(limit: 9, in: tx) }.map(\.path) == [link])
+    #expect(try box.read { tx in try box.ledger.pendingDiscards(in: tx) }.map(\.path) == [link])
   }
 
   @Test func anOlderDiscardDoesNotSettleANewerOne() throws {
@@ -294,9 +294,9 @@ import Testing
     let new = try #require(box.consequences.discards.first)
     #expect(new.path == old.path && new.sequence > old.sequence)
     try box.change { tx, _ in try box.ledger.settle([old], in: tx) }
-    #expect(try box.read { tx in try box.ledger.pendingDiscards(limit: 9, in: tx) } == [new])
+    #expect(try box.read { tx in try box.ledger.pendingDiscards(in: tx) } == [new])
     try box.change { tx, _ in try box.ledger.settle([new, new], in: tx) }
-    #expect(try box.read { tx in try box.ledger.pendingDiscards(limit: 9, in: tx) }.isEmpty)
+    #expect(try box.read { tx in try box.ledger.pendingDiscards(in: tx) }.isEmpty)
   }
 
   @Test func removeAllFreesTheWholeQuota() throws {

@@ -41,7 +41,7 @@ import Testing
     var digest: OfferedDigest?
     if Bool.random(using: &random) {
       digest = OfferedDigest(
-        algorithm: UInt8.random(in: 1...255, using: &random), parts: UInt32.random(in: 0...10_000, using: &random),
+        algorithm: UInt8.random(in: 1...255, using: &random), partBytes: Int.random(in: 0...1 << 40, using: &random),
         bytes: (0..<32).map { _ in UInt8.random(in: 0...255, using: &random) })
     }
     let version = ObjectVersion(
@@ -101,7 +101,7 @@ import Testing
     #expect(download.record.count - texts.count == 76)
 
     let version = ObjectVersion(bucket: "b", key: "k", etag: "\"e\"", size: 9)
-    let digest = OfferedDigest(algorithm: 3, parts: 4, bytes: [7, 8])
+    let digest = OfferedDigest(algorithm: 3, partBytes: 4, bytes: [7, 8])
     var object = StoredObject(
       id: ObjectID(1), origin: OriginObject(version: version, lastModifiedSeconds: -2, digest: digest),
       blockSize: block, created: Timestamp(milliseconds: 21))
@@ -112,7 +112,7 @@ import Testing
     object.owners = 8
     object.lastUsed = Timestamp(milliseconds: 22)
     let sizes = little(65536, 4) + [9, 6, 7].flatMap { little($0) } + little(8, 4)
-    let rest = [21, 22, -2].flatMap { little($0) } + [3] + little(4, 4) + [2, 0, 7, 8]
+    let rest = [21, 22, -2].flatMap { little($0) } + [3] + little(4) + [2, 0, 7, 8]
     #expect(object.record == [1, 1, 2] + sizes + rest + ["b", "k", "\"e\""].flatMap(text))
     #expect(Usage(used: 1, reserved: 2).record == [1] + little(1) + little(2))
     let box = BoxUsage(complete: 1, filling: 2, fillingStored: 3, discarded: 4)

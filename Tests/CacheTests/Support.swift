@@ -101,7 +101,7 @@ final class Box {
 
   /// What the volume does after each commit.
   func settle() throws {
-    try change { tx, change in try ledger.settle(try ledger.pendingDiscards(limit: .max, in: tx), in: tx) }
+    try change { tx, change in try ledger.settle(try ledger.pendingDiscards(in: tx), in: tx) }
   }
 
   // MARK: What can be seen
@@ -169,7 +169,7 @@ extension StartOutcome {
   var download: Download? {
     switch self {
     case .created(let download), .existing(let download): download
-    case .refused: nil
+    case .refused, .gone: nil
     }
   }
 

@@ -19,13 +19,12 @@ extension Ledger {
     try tx.delete(discards, Array(path.utf8))
   }
 
-  /// What still has to be removed, after a start or a failure; at most `limit`.
-  public func pendingDiscards(limit: Int, in tx: borrowing some Reading & ~Copyable) throws -> [Discard] {
+  /// What still has to be removed, after a start.
+  public func pendingDiscards(in tx: borrowing some Reading & ~Copyable) throws -> [Discard] {
     var found: [Discard] = []
-    var row = try tx.row(in: discards)
-    while let (key, value) = row, found.count < limit {
-      found.append(try Discard(key: key, value: value))
-      row = try tx.row(in: discards, after: key)
+    try tx.scan(discards) { key, value in
+      found.append(try Discard(key: key.indices.map { key[$0] }, value: value.indices.map { value[$0] }))
+      return true
     }
     return found
   }

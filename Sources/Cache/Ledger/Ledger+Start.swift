@@ -13,9 +13,12 @@ public struct StartRequest: Sendable {
   public var found: OriginObject?
   /// Why it could not be asked.
   public var trouble: Trouble?
+  /// The failed download that is tried anew; nil for a start, which takes whatever there is.
+  public var revived: DownloadID?
 
   public init(
-    user: UserID, title: Title, key: String, bucket: String, found: OriginObject?, trouble: Trouble?
+    user: UserID, title: Title, key: String, bucket: String, found: OriginObject?, trouble: Trouble?,
+    revived: DownloadID? = nil
   ) {
     self.user = user
     self.title = title
@@ -23,6 +26,7 @@ public struct StartRequest: Sendable {
     self.bucket = bucket
     self.found = found
     self.trouble = trouble
+    self.revived = revived
   }
 }
 
@@ -33,6 +37,8 @@ public enum StartOutcome: Sendable {
   /// The user had it already; or it had failed and is tried anew.
   case existing(Download)
   case refused(Refusal)
+  /// What was to be tried anew was deleted meanwhile, and stays so.
+  case gone
 }
 
 extension Ledger {
@@ -40,7 +46,9 @@ extension Ledger {
   public func start(
     _ request: StartRequest, in tx: borrowing WriteTransaction, _ change: inout Change
   ) throws -> StartOutcome {
-    if let live = try liveDownload(of: request.user, request.title, in: tx) {
+    let live = try liveDownload(of: request.user, request.title, in: tx)
+    if let revived = request.revived, live?.id != revived { return .gone }
+    if let live {
       guard live.status == .failed else { return .existing(live) }
       var revived = live
       revived.key = request.key

@@ -83,7 +83,7 @@ extension StoredObject {
     writer.put(lastUsed)
     writer.put(origin.lastModifiedSeconds)
     writer.put(origin.digest?.algorithm ?? 0)
-    writer.put(origin.digest?.parts ?? 0)
+    writer.put(Int64(origin.digest?.partBytes ?? 0))
     writer.put(origin.digest?.bytes ?? [])
     writer.put(origin.version.bucket)
     writer.put(origin.version.key)
@@ -106,7 +106,7 @@ extension StoredObject {
     let lastUsed = try reader.takeMoment() ?? created
     let lastModified = try reader.take(Int64.self)
     let algorithm = try reader.take(UInt8.self)
-    let parts = try reader.take(UInt32.self)
+    let partBytes = try reader.takeSize()
     let digest = try reader.takeBlob()
     let version = ObjectVersion(
       bucket: try reader.takeText(), key: try reader.takeText(), etag: try reader.takeText(), size: size)
@@ -115,7 +115,7 @@ extension StoredObject {
       id: id,
       origin: OriginObject(
         version: version, lastModifiedSeconds: lastModified,
-        digest: algorithm == 0 ? nil : OfferedDigest(algorithm: algorithm, parts: parts, bytes: digest)),
+        digest: algorithm == 0 ? nil : OfferedDigest(algorithm: algorithm, partBytes: partBytes, bytes: digest)),
       blockSize: blockSize, created: created)
     self.state = state
     self.mismatches = mismatches

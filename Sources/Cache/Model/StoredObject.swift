@@ -39,13 +39,13 @@ public struct ObjectVersion: Sendable, Hashable {
 public struct OfferedDigest: Sendable, Hashable {
   /// The algorithm's number, given and understood by the origin's side.
   public var algorithm: UInt8
-  /// How many parts a composite digest was made of; 0 for a digest of the whole object.
-  public var parts: UInt32
+  /// Bytes of each part but the last of which a composite digest was made; 0 for a digest of the whole object.
+  public var partBytes: Int
   public var bytes: [UInt8]
 
-  public init(algorithm: UInt8, parts: UInt32, bytes: [UInt8]) {
+  public init(algorithm: UInt8, partBytes: Int, bytes: [UInt8]) {
     self.algorithm = algorithm
-    self.parts = parts
+    self.partBytes = partBytes
     self.bytes = bytes
   }
 }

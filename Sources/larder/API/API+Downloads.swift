@@ -12,11 +12,11 @@ extension API {
     let title = try Self.title(in: request.body)
     let live = try box.read { ledger, tx in try ledger.liveDownload(of: user, title, in: tx) }
     if let live, live.status != .failed { return .bytes(.ok, .json, try json(live)) }
-    return try await start(title, user)
+    return try await start(title, user, reviving: live)
   }
 
   /// Asks the origin and then the ledger; a live failed download is tried anew.
-  private func start(_ title: Title, _ user: UserID) async throws -> Reply {
+  private func start(_ title: Title, _ user: UserID, reviving failed: Download?) async throws -> Reply {
     let key = box.catalogue.copy?.key(of: title) ?? box.keyOf(title)
     var found: OriginObject?
     var trouble: Trouble?
@@ -28,22 +28,28 @@ extension API {
     case .troubled(let why, _): trouble = Trouble(.originError, why)
     }
     let wish = StartRequest(
-      user: user, title: title, key: key, bucket: box.origin.bucket, found: found, trouble: trouble)
+      user: user, title: title, key: key, bucket: box.origin.bucket, found: found, trouble: trouble,
+      revived: failed?.id)
     let outcome = try await box.change { ledger, tx, change in try ledger.start(wish, in: tx, &change) }
     switch outcome {
     case .refused(let refusal): throw Rejection.refused(refusal)
-    case .existing(let download): return .bytes(.ok, .json, try json(download))
+    case .gone: throw Rejection.notFound
+    case .existing(let download): return .bytes(.ok, .json, try json(try await settled(download)))
     case .created(let download):
-      // The box may hold it already; then only the link is missing.
-      let isWhole = try box.read { ledger, tx in try ledger.object(download.object, in: tx)?.state == .complete }
-      if isWhole { await box.fills.settle(download) }
-      let now = try box.read { ledger, tx in try ledger.download(download.id, in: tx) } ?? download
+      let now = try await settled(download)
       box.log.info(
         "download.start", "\(title.contentID) in \(title.quality) was asked for",
         [.download: download.id.description, .user: user.text])
       return .bytes(
         .created, .json, try json(now), [Reply.Field("Location", "/api/downloads/\(download.id)")])
     }
+  }
+
+  /// The download once its link is made, when the box holds its object already and only the link is missing.
+  private func settled(_ download: Download) async throws -> Download {
+    let isWhole = try box.read { ledger, tx in try ledger.object(download.object, in: tx)?.state == .complete }
+    if isWhole, download.status.isUnfinished { await box.fills.settle(download) }
+    return try box.read { ledger, tx in try ledger.download(download.id, in: tx) } ?? download
   }
 
   /// `{"content_id": …, "quality": …}`
@@ -73,7 +79,7 @@ extension API {
     let download = try own(user, id)
     switch download.status {
     case .pending, .downloading: return .bytes(.ok, .json, try json(download))
-    case .failed: return try await start(download.title, user)
+    case .failed: return try await start(download.title, user, reviving: download)
     case .paused, .completed, .cancelled: throw Rejection.conflict(download.status, "retry")
     }
   }

@@ -39,6 +39,7 @@ final class Box {
     titles = OpenTitles(volume: volume, ledger: writer.ledger)
     events = EventHub()
     titles.played = { [unowned self] in played($0) }
+    fills.willDecide = { [unowned self] in flushPlays() }
     events.currentViews = { [unowned self] user in
       let filter = DownloadFilter(statuses: [.pending, .downloading, .paused], limit: 1000)
       return (try? read { try $0.list(of: user, filter, in: $1).downloads.map { try view($0) } }) ?? []
@@ -70,12 +71,34 @@ final class Box {
   func committed(_ change: Change) {
     for (id, download) in change.downloads {
       if !download.isLive || download.status != .completed { titles.forget(id) }
+      if change.news.contains(id) { tell(download) }
+      if download.isLive, download.status == .pending || download.status == .downloading,
+        (try? read { ledger, tx in try ledger.object(download.object, in: tx)?.state == .complete }) == true
+      {
+        fills.link(download.object)
+      }
       if change.news.contains(id), events.isHeard(by: download.user), let view = try? view(download) {
         events.publish(view)
       }
     }
     for object in change.goneObjects { fills.forget(object) }
     if change.queueChanged { fills.schedule() }
+  }
+
+  /// One line for each turn in a download's life.
+  private func tell(_ download: Download) {
+    let title = "\(download.title.contentID) in \(download.title.quality)"
+    var about: [EventLog.Subject: String] = [.download: download.id.description, .user: download.user.text]
+    if let trouble = download.trouble { about[.code] = trouble.code.word }
+    switch download.status {
+    case _ where download.trouble?.code == .evicted:
+      log.notice("download.evicted", "\(title) was removed to make room", about)
+    case _ where !download.isLive: log.info("download.removed", "\(title) was removed by its user", about)
+    case .completed: log.info("download.completed", "\(title) is completed", about)
+    case .failed: log.warning("download.failed", "\(title) failed: \(download.trouble?.message ?? "")", about)
+    case .pending, .downloading, .paused, .cancelled:
+      log.debug("download.changed", "\(title) is \(download.status.word)", about)
+    }
   }
 
   // MARK: Plays

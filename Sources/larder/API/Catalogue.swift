@@ -84,8 +84,9 @@ final class Catalogue {
   /// Whether there is one to ask for.
   var isConfigured: Bool { !key.isEmpty }
 
-  /// Reads the kept copy and then asks the origin, now and every `refresh`; "" for no catalogue.
-  func use(key: String, refresh: Duration) {
+  /// Reads the kept copy, so that the first start goes by it, and then asks the origin, now and every `refresh`; "" for no
+  /// catalogue.
+  func use(key: String, refresh: Duration) async {
     let isNew = key != self.key
     self.key = key
     guard !key.isEmpty else {
@@ -93,12 +94,8 @@ final class Catalogue {
       timer.stop()
       return
     }
-    if isNew || !timer.isActive {
-      EventLoop.spawn { [self] in
-        if copy == nil { await readKept() }
-        await readOrigin()
-      }
-    }
+    if copy == nil { await readKept() }
+    if isNew || !timer.isActive { EventLoop.spawn { [self] in await readOrigin() } }
     timer.start(after: refresh, every: refresh) { [weak self] in
       guard let self else { return }
       EventLoop.spawn { await self.readOrigin() }

@@ -41,6 +41,8 @@ final class Errand {
   /// Its place among the titles that are fetched at the same time.
   let turn = Turn()
   var task: Task<Void, Never>?
+  /// Called before the ledger decides who has to go.
+  var willDecide: @EventLoop () -> Void = {}
 
   init(
     _ subject: Subject, writer: LedgerWriter, volume: Volume, origin: OriginClient, rate: RateLimit,
@@ -112,6 +114,7 @@ final class Errand {
       }
       switch await origin.head(download.key) {
       case .found(let found):
+        willDecide()
         return try await writer.change { ledger, tx, change in
           try ledger.identify(id, as: found, in: tx, &change)
         }
@@ -154,6 +157,12 @@ final class Errand {
         })
       else { return }
       if object.state == .complete { return try await finish(object) }
+      guard object.origin.version.bucket == origin.bucket else {
+        // Another bucket's answer says nothing of this object.
+        let why = "it is of the bucket \(object.origin.version.bucket), and \(origin.bucket) is configured now"
+        await pause(.originError, why, asked: nil)
+        continue
+      }
       try await writer.change { ledger, tx, change in
         try ledger.begin(try ledger.owners(of: id, in: tx), in: tx, &change)
       }
@@ -196,12 +205,14 @@ final class Errand {
 
   /// Whether the whole is what the origin says it is; else what differs.
   private func compare(_ object: StoredObject, _ file: ObjectFile) async throws -> Comparison {
-    guard let offered = object.origin.digest, offered.parts == 0,
-      let algorithm = DigestAlgorithm(number: offered.algorithm)
-    else { return .same }
+    guard let offered = object.origin.digest, let algorithm = DigestAlgorithm(number: offered.algorithm) else {
+      return .same
+    }
     // A long title takes minutes; who wants to stop does not wait for that.
     let flag = stopFlag
-    let actual = try await volume.digest(file, size: object.size, algorithm) { !flag.isRaised }
+    let actual = try await volume.digest(
+      file, size: object.size, algorithm, partBytes: offered.partBytes
+    ) { !flag.isRaised }
     guard let actual else { return .stopped }
     guard actual != offered.bytes else { return .same }
     return .different("\(object.origin.version.key): the origin's \(algorithm) does not match what it sent")
@@ -223,6 +234,7 @@ final class Errand {
       await pause(.originError, "the origin contradicts itself about its version", asked: nil)
     case .found(let found):
       log.notice("fill.renew", "\(object.origin.version.key): the origin has a new version, beginning again")
+      willDecide()
       try await writer.change { ledger, tx, change in try ledger.renew(id, as: found, in: tx, &change) }
     case let other:
       _ = try await isFinal(other.outcome) { ledger, tx in try ledger.owners(of: id, in: tx) }

@@ -13,6 +13,8 @@ final class Fills {
   private let log: EventLog
   private let rate: RateLimit
   private let renewals = Renewals()
+  /// Called before the ledger decides who has to go: what is played must be known there.
+  var willDecide: @EventLoop () -> Void = {}
   private var settings: FillSettings
 
   /// What is under way: an object being brought in, or a download whose version the origin has yet to tell.
@@ -110,8 +112,8 @@ final class Fills {
       where !errand.turn.isHeld && holding < settings.active { errand.turn.give() }
       for entry in try ledger.queue(limit: Self.look, in: tx) {
         let subject: Errand.Subject = entry.object == .none ? .version(of: entry.download) : .object(entry.object)
-        // What is whole needs only its link, no turn and no origin. A start waits for that by itself (`settle`), so only
-        // the first look after a crash has to search beyond what has its turn.
+        // What is whole needs only its link, no turn and no origin. A commit that makes it so starts that by itself
+        // (`link`), so only the first look after a crash has to search beyond what has its turn.
         guard hasTurn || isFirstLook else { break }
         guard errands[subject] == nil else { continue }
         let isWhole = try isFirstLook && ledger.object(entry.object, in: tx)?.state == .complete
@@ -137,6 +139,7 @@ final class Fills {
     let errand = Errand(
       subject, writer: writer, volume: volume, origin: origin, rate: rate, renewals: renewals,
       settings: settings, log: log)
+    errand.willDecide = { [weak self] in self?.willDecide() }
     errand.turn.changed = { [weak self] in self?.schedule() }
     errands[subject] = errand
     errand.task = EventLoop.spawn { [self] in
@@ -148,11 +151,16 @@ final class Fills {
     if errand.isOver { errands[subject] = nil }
   }
 
+  /// What is whole needs only its links: they are made at once, whatever else waits for its turn.
+  func link(_ object: ObjectID) {
+    let subject = Errand.Subject.object(object)
+    if errands[subject] == nil, !isStopped { start(subject) }
+  }
+
   /// Waits until a download whose object the box holds whole has its link, or cannot have it now.
   func settle(_ download: Download) async {
-    let subject = Errand.Subject.object(download.object)
-    if errands[subject] == nil { start(subject) }
-    await errands[subject]?.untilRest()
+    link(download.object)
+    await errands[.object(download.object)]?.untilRest()
   }
 }
 

@@ -56,25 +56,55 @@ final class OriginClient {
 
   /// Asks which version of a key there is.
   func head(_ key: String) async -> OriginAnswer {
-    var options = options(for: .head(Array(key.utf8)))
-    // Somebody waits for this one: an origin that takes connections and says nothing is as good as none.
-    options.deadline = settings.connectTimeout + min(settings.stallTimeout, .seconds(5))
     do {
-      let (head, _) = try await transfers.perform(options, bodyLimit: 0)
+      let (head, _) = try await transfers.perform(
+        options(for: .head(Array(key.utf8)), quickly: true), bodyLimit: 0)
       let answer = ObjectResponse.head(
         status: head.status, region: settings.endpoint.region, now: seconds, header: head.joined)
       switch answer {
       case .found(let found):
+        let version = ObjectVersion(bucket: bucket, key: key, etag: found.etag, size: found.size)
+        let digest = try await offeredDigest(of: version, found)
         return .found(
-          OriginObject(
-            found,
-            version: ObjectVersion(
-              bucket: settings.endpoint.bucket, key: key, etag: found.etag, size: found.size)))
+          OriginObject(version: version, lastModifiedSeconds: found.lastModified ?? 0, digest: digest))
+      // The answer to a HEAD has no body: whether the title is missing or the whole bucket, only a GET can say.
+      case .failed(.missing), .failed(.refused): return try await explanation(of: key)
       case .failed(let failure): return OriginAnswer(failure)
       }
     } catch {
       return OriginAnswer(error)
     }
+  }
+
+  /// The strongest digest that can be checked: of the whole object, else one of its parts when those are of one size.
+  private func offeredDigest(of version: ObjectVersion, _ found: ObjectHead) async throws(CurlError) -> OfferedDigest? {
+    guard let digest = ObjectDigest.strongest(of: found.digests) else { return nil }
+    guard case .composite(let parts) = digest.kind else {
+      return OfferedDigest(algorithm: digest.algorithm.number, partBytes: 0, bytes: digest.bytes)
+    }
+    let (head, _) = try await transfers.perform(
+      options(for: .head(Array(version.key.utf8), part: 1), quickly: true), bodyLimit: 0)
+    guard
+      let partBytes = ObjectResponse.partLength(status: head.status, etag: version.etag, header: head.joined),
+      CompositeComputation.fits(size: version.size, parts: parts, partLength: partBytes)
+    else { return nil }
+    return OfferedDigest(algorithm: digest.algorithm.number, partBytes: partBytes, bytes: digest.bytes)
+  }
+
+  /// Why the origin has no such object, in its own words.
+  private func explanation(of key: String) async throws(CurlError) -> OriginAnswer {
+    let request = ObjectRequest.get(Array(key.utf8), range: 0...0)
+    let (head, body) = try await transfers.perform(options(for: request, quickly: true), bodyLimit: 64 << 10)
+    let error = unsafe body.withUnsafeBytes { bytes in
+      unsafe S3ErrorBody(parsing: UnsafeRawBufferPointer(rebasing: bytes.prefix(S3ErrorBody.limit)))
+    }
+    let answer = ObjectResponse.range(
+      RangeAsked(0...0, total: 1, etag: "\"\""), status: head.status, error: error,
+      region: settings.endpoint.region, now: seconds, header: head.joined)
+    guard case .failed(let failure) = answer else {
+      return .troubled("the origin contradicts itself: it has \(key) and has it not", retryAfter: nil)
+    }
+    return OriginAnswer(failure)
   }
 
   /// Reads a whole small object, such as the catalogue.
@@ -119,12 +149,16 @@ final class OriginClient {
 
   private var seconds: Int64 { Clock.now.milliseconds / 1000 }
 
-  private func options(for request: ObjectRequest) -> TransferOptions {
+  /// - Parameter quickly: somebody waits for this one: an origin that takes connections and says nothing is as good as
+  ///   none.
+  private func options(for request: ObjectRequest, quickly: Bool = false) -> TransferOptions {
     let signed = request.signed(
       for: settings.endpoint, by: &signer, at: seconds, userAgent: Self.userAgent)
     return TransferOptions(
       method: request.method == "HEAD" ? .head : .get, url: signed.url, headers: signed.headers,
-      connectTimeout: settings.connectTimeout, stallTimeout: settings.stallTimeout, caFile: settings.caFile)
+      connectTimeout: settings.connectTimeout, stallTimeout: settings.stallTimeout,
+      deadline: quickly ? settings.connectTimeout + min(settings.stallTimeout, .seconds(5)) : nil,
+      caFile: settings.caFile)
   }
 }
 
@@ -179,16 +213,6 @@ extension FetchOutcome {
 }
 
 // MARK: Digests in the ledger
-
-extension OriginObject {
-  /// What the ledger keeps of a head: the strongest digest of the whole object goes with it.
-  init(_ head: ObjectHead, version: ObjectVersion) {
-    let digest = ObjectDigest.strongest(of: head.digests, composites: false)
-    self.init(
-      version: version, lastModifiedSeconds: head.lastModified ?? 0,
-      digest: digest.map { OfferedDigest(algorithm: $0.algorithm.number, parts: 0, bytes: $0.bytes) })
-  }
-}
 
 extension DigestAlgorithm {
   /// The ledger's number for it, never to be changed.

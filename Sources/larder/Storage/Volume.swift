@@ -173,25 +173,41 @@ final class Volume: Sendable {
 
   /// The digest of the whole file, read from the disk.
   ///
-  /// - Parameter wanted: asked again and again; once it says no, what is returned is nil.
+  /// - Parameters:
+  ///   - partBytes: the parts' size of a composite digest; 0 for one of the whole.
+  ///   - wanted: asked again and again; once it says no, what is returned is nil.
   /// - Throws: a ``DiskError``; `EIO` also when the file is shorter than it should be.
   func digest(
-    _ file: ObjectFile, size: Int, _ algorithm: DigestAlgorithm, while wanted: @escaping @Sendable () -> Bool
+    _ file: ObjectFile, size: Int, _ algorithm: DigestAlgorithm, partBytes: Int,
+    while wanted: @escaping @Sendable () -> Bool
   ) async throws(DiskError) -> [UInt8]? {
     try await digester.run { () throws(DiskError) in
-      var computation = DigestComputation(algorithm)
-      let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 4096)
-      defer { unsafe buffer.deallocate() }
-      var offset = 0
-      while offset < size {
-        guard wanted() else { return nil }
-        let part = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(buffer.count, size - offset)])
-        guard unsafe try file.read(into: part, at: offset) else { throw DiskError("read a whole object", EIO) }
-        unsafe computation.update(UnsafeRawBufferPointer(part))
-        offset += part.count
+      if partBytes > 0 {
+        var computation = CompositeComputation(algorithm, partLength: partBytes)
+        let isRead = unsafe try Self.read(file, size: size, while: wanted) { unsafe computation.update($0) }
+        return isRead ? computation.finish() : nil
       }
-      return computation.finish()
+      var computation = DigestComputation(algorithm)
+      let isRead = unsafe try Self.read(file, size: size, while: wanted) { unsafe computation.update($0) }
+      return isRead ? computation.finish() : nil
     }
+  }
+
+  /// Lends the whole file to `take`, a stretch at a time; false when it was no longer wanted.
+  private static func read(
+    _ file: ObjectFile, size: Int, while wanted: () -> Bool, take: (UnsafeRawBufferPointer) -> Void
+  ) throws(DiskError) -> Bool {
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 4096)
+    defer { unsafe buffer.deallocate() }
+    var offset = 0
+    while offset < size {
+      guard wanted() else { return false }
+      let part = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(buffer.count, size - offset)])
+      guard unsafe try file.read(into: part, at: offset) else { throw DiskError("read a whole object", EIO) }
+      unsafe take(UnsafeRawBufferPointer(part))
+      offset += part.count
+    }
+    return true
   }
 
   // MARK: Names
@@ -221,6 +237,9 @@ final class Volume: Sendable {
   /// - Parameter done: called with how many were struck off, on the writer's thread.
   func remove(_ discards: [Discard], done: @escaping @Sendable (Int) -> Void = { _ in }) {
     guard !discards.isEmpty else { return done(0) }
+    // Until they are struck off, the ledger counts their bytes as still to come free: they must not come twice, and what
+    // cannot be removed does not come at all.
+    ledger.unsettled.add(discards.reduce(0) { $0 + $1.bytes })
     disk.post { [root, ledger] in
       var folders: Set<String> = []
       let removed = discards.filter { discard in
@@ -242,14 +261,13 @@ final class Volume: Sendable {
         } catch { return error.code == ENOENT }
       }
       guard !removed.isEmpty, isDurable else { return done(0) }
-      // Until they are struck off, the ledger counts their bytes as still to come free: they must not come twice.
       let bytes = removed.reduce(0) { $0 + $1.bytes }
-      ledger.unsettled.add(bytes)
       ledger.submit { ledger, tx, _ in
         try ledger.settle(removed, in: tx)
       } done: { result in
+        guard case .success = result else { return done(0) }
         ledger.unsettled.add(-bytes)
-        if case .success = result { done(removed.count) } else { done(0) }
+        done(removed.count)
       }
     }
   }

@@ -38,7 +38,7 @@ for start in stride(from: 0, to: count, by: 5000) {
       }
     }
     // What was discarded on the way never was on the disk.
-    try ledger.settle(ledger.pendingDiscards(limit: .max, in: tx), in: tx)
+    try ledger.settle(ledger.pendingDiscards(in: tx), in: tx)
   }
 }
 print("\(count) downloads of \(users) users, \(try ledger.environment.usedBytes() >> 10) KiB")
