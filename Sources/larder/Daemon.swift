@@ -108,7 +108,7 @@ final class Daemon {
       let pending = try box.read { ledger, tx in try ledger.pendingDiscards(in: tx) }
       for start in stride(from: 0, to: pending.count, by: 1000) {
         let part = Array(pending[start..<min(pending.count, start + 1000)])
-        volume.remove(part) { [log] removed in
+        volume.remove(part, mayBeGone: true) { [log] removed in
           guard removed < part.count else { return }
           log.warning(
             "start.discards", "\(part.count - removed) files cannot be removed now; the next start tries again")

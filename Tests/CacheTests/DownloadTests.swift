@@ -169,6 +169,33 @@ import Testing
     #expect(try box.usage("ann") == Usage(used: 0, reserved: 10))
   }
 
+  @Test func aRetryOfWhatWasDeletedMeanwhileBringsNothingBack() throws {
+    for isReplaced in [false, true] {
+      let box = try Box()
+      let old = try download(.failed, in: box)
+      try box.wish(.delete, old)
+      let new = isReplaced ? try download(.failed, in: box) : nil
+      let before = try box.download(old.id)
+      let usage = try box.usage()
+      guard case .gone = try box.start("ann", "a", size: 20, etag: "\"2\"", reviving: old.id) else {
+        Issue.record("not gone, replaced: \(isReplaced)")
+        continue
+      }
+      #expect(box.consequences.downloads.isEmpty && box.consequences.discards.isEmpty)
+      #expect(!box.consequences.queueChanged)
+      #expect(try box.download(old.id) == before && !before.isLive)
+      #expect(try box.usage() == usage && box.usage("ann") == Usage())
+      let live = try box.read { tx in try box.ledger.liveDownload(of: "ann", "a", in: tx) }
+      #expect(live == new, "what came after it stays as it is")
+      #expect(try box.findings() == [])
+
+      // The retry of the one that is live is a retry.
+      guard let new else { continue }
+      let revived = try #require(try box.start("ann", "a", size: 20, etag: "\"2\"", reviving: new.id).download)
+      #expect(revived.id == new.id && revived.status == .pending && revived.totalBytes == 20)
+    }
+  }
+
   @Test func anUnknownVersionWaitsAndIsThenIdentifiedOrFails() throws {
     let box = try Box(Policy.generous.with { $0.defaultQuota = 100 })
     let ledger = box.ledger

@@ -62,12 +62,13 @@ final class Box {
   // MARK: What users and fills do
 
   @discardableResult func start(
-    _ user: UserID, _ title: Title, size: Int? = nil, etag: String = "\"1\"", key: String? = nil
+    _ user: UserID, _ title: Title, size: Int? = nil, etag: String = "\"1\"", key: String? = nil,
+    reviving revived: DownloadID? = nil
   ) throws -> StartOutcome {
     let found = size.map { OriginObject(size: $0, key: key ?? "\(title.contentID).mp4", etag: etag) }
     let request = StartRequest(
       user: user, title: title, key: key ?? "\(title.contentID).mp4", bucket: "b", found: found,
-      trouble: found == nil ? Trouble(.originUnreachable, "no route") : nil)
+      trouble: found == nil ? Trouble(.originUnreachable, "no route") : nil, revived: revived)
     return try change { tx, change in try ledger.start(request, in: tx, &change) }
   }
 

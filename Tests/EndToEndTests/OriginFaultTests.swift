@@ -64,6 +64,18 @@ import Testing
     #expect(try ann.expect(200, "GET", "/api/downloads").downloads?.array?.isEmpty == true)
   }
 
+  @Test("a bucket that does not exist is the box's trouble, and no title is blamed for it")
+  func noSuchBucket() throws {
+    let box = try Box(["origin": ["bucket": "\"no-such-bucket\""], "quota": ["default": "1000"]])
+    let ann = try box.user("ann")
+    let answer = try ann.tryStart(Title(size: 10))
+    #expect(answer.status == 502)
+    #expect(answer.code == "origin_refused")
+    #expect(answer.json?.detail?.text?.contains("bucket") == true, "\(answer)")
+    #expect(try ann.storage() == .of(1000, used: 0, reserved: 0))
+    #expect(try ann.expect(200, "GET", "/api/downloads").downloads?.array?.isEmpty == true)
+  }
+
   @Test("wrong credentials are the box's trouble, and said so")
   func wrongCredentials() throws {
     let box = try Box(secretKey: "wrong")
@@ -225,6 +237,41 @@ import Testing
     let again = try ann.tryStart(title)
     #expect(again.status == 200)
     #expect(again.json?.id?.text == id)
+    try ann.wait(id, for: "completed")
+    #expect(try ann.play(id).body == title.bytes)
+  }
+
+  @Test("a title that was uploaded in parts is compared with the digest of its parts")
+  func uploadedInParts() throws {
+    let box = try Box(["quota": ["default": "\"20MiB\""]])
+    let ann = try box.user("ann")
+    let title = Title(size: 3 * (5 << 20) + 700_001)
+    try box.origin.put(title, partSize: 5 << 20)
+    let id = try ann.fetch(title)
+    let answer = try ann.play(id)
+    #expect(answer["etag"]?.hasSuffix("-4\"") == true, "no upload in four parts: \(answer.headers)")
+    #expect(answer.body == title.bytes)
+    #expect(box.proxy.traffic == title.size)
+    #expect(box.proxy.requests.contains { $0.method == "HEAD" && $0.target.contains("partNumber=1") })
+    #expect(try ann.storage() == .of(20 << 20, used: title.size, reserved: 0))
+  }
+
+  @Test("a flipped byte in any part of a title that was uploaded in parts fails it", arguments: [0, 2, 3])
+  func flippedInAPart(part: Int) throws {
+    let box = try Box(["quota": ["default": "\"20MiB\""]])
+    let ann = try box.user("ann")
+    let title = Title(size: 3 * (5 << 20) + 700_001)
+    try box.origin.put(title, partSize: 5 << 20)
+    let range = "bytes=\(part * (5 << 20))-"
+    box.proxy.fault(Fault(action: .flip(at: 777)) { $0.method == "GET" && $0.range?.hasPrefix(range) == true })
+    let id = try ann.start(title)
+    let failed = try ann.wait(id, for: "failed")
+    #expect(failed.error?.code?.text == "integrity_mismatch")
+    #expect(try ann.play(id).code == "not_ready")
+    #expect(box.proxy.traffic == 2 * title.size)
+    #expect(try ann.storage() == .of(20 << 20, used: 0, reserved: 0))
+    box.proxy.fault(nil)
+    try ann.expect(200, "POST", "/api/downloads/\(id)/retry")
     try ann.wait(id, for: "completed")
     #expect(try ann.play(id).body == title.bytes)
   }

@@ -215,6 +215,11 @@ final class Errand {
     ) { !flag.isRaised }
     guard let actual else { return .stopped }
     guard actual != offered.bytes else { return .same }
+    if offered.partBytes > 0, await !origin.hasEqualParts(object.origin.version, partBytes: offered.partBytes) {
+      let why = "its parts differ in size, so its composite \(algorithm) cannot be compared"
+      log.notice("fill.uncompared", "\(object.origin.version.key): \(why)")
+      return .same
+    }
     return .different("\(object.origin.version.key): the origin's \(algorithm) does not match what it sent")
   }
 

@@ -59,12 +59,14 @@ final class OriginClient {
     do {
       let (head, _) = try await transfers.perform(
         options(for: .head(Array(key.utf8)), quickly: true), bodyLimit: 0)
-      let answer = ObjectResponse.head(
-        status: head.status, region: settings.endpoint.region, now: seconds, header: head.joined)
-      switch answer {
+      switch meaning(of: head) {
       case .found(let found):
         let version = ObjectVersion(bucket: bucket, key: key, etag: found.etag, size: found.size)
-        let digest = try await offeredDigest(of: version, found)
+        let digest: OfferedDigest?
+        switch try await offeredDigest(of: version, found) {
+        case .success(let offered): digest = offered
+        case .failure(let failure): return OriginAnswer(failure)
+        }
         return .found(
           OriginObject(version: version, lastModifiedSeconds: found.lastModified ?? 0, digest: digest))
       // The answer to a HEAD has no body: whether the title is missing or the whole bucket, only a GET can say.
@@ -77,18 +79,46 @@ final class OriginClient {
   }
 
   /// The strongest digest that can be checked: of the whole object, else one of its parts when those are of one size.
-  private func offeredDigest(of version: ObjectVersion, _ found: ObjectHead) async throws(CurlError) -> OfferedDigest? {
-    guard let digest = ObjectDigest.strongest(of: found.digests) else { return nil }
+  private func offeredDigest(
+    of version: ObjectVersion, _ found: ObjectHead
+  ) async throws(CurlError) -> Result<OfferedDigest?, OriginFailure> {
+    guard let digest = ObjectDigest.strongest(of: found.digests) else { return .success(nil) }
     guard case .composite(let parts) = digest.kind else {
-      return OfferedDigest(algorithm: digest.algorithm.number, partBytes: 0, bytes: digest.bytes)
+      return .success(OfferedDigest(algorithm: digest.algorithm.number, partBytes: 0, bytes: digest.bytes))
     }
-    let (head, _) = try await transfers.perform(
-      options(for: .head(Array(version.key.utf8), part: 1), quickly: true), bodyLimit: 0)
+    let head = try await self.head(ofPart: 1, of: version)
+    // Trouble passes; a store that knows no part numbers says so in some other way, and then nothing can be compared.
+    if head.status != 501, case .failed(.troubled(let why, let seconds)) = meaning(of: head) {
+      return .failure(.troubled(reason: why, retryAfter: seconds))
+    }
     guard
       let partBytes = ObjectResponse.partLength(status: head.status, etag: version.etag, header: head.joined),
       CompositeComputation.fits(size: version.size, parts: parts, partLength: partBytes)
-    else { return nil }
-    return OfferedDigest(algorithm: digest.algorithm.number, partBytes: partBytes, bytes: digest.bytes)
+    else { return .success(nil) }
+    return .success(OfferedDigest(algorithm: digest.algorithm.number, partBytes: partBytes, bytes: digest.bytes))
+  }
+
+  /// Whether every part but the last has `partBytes`, for all that the origin says: asked only when a composite digest does
+  /// not fit, since it costs a question for each part. A part that cannot be asked for excuses no mismatch.
+  func hasEqualParts(_ version: ObjectVersion, partBytes: Int) async -> Bool {
+    let parts = (version.size - 1) / partBytes + 1
+    for part in stride(from: 2, to: parts, by: 1) {
+      guard let head = try? await head(ofPart: part, of: version),
+        let length = ObjectResponse.partLength(status: head.status, etag: version.etag, header: head.joined)
+      else { continue }
+      if length != partBytes { return false }
+    }
+    return true
+  }
+
+  private func head(ofPart part: Int, of version: ObjectVersion) async throws(CurlError) -> TransferHead {
+    let request = ObjectRequest.head(Array(version.key.utf8), part: part)
+    return try await transfers.perform(options(for: request, quickly: true), bodyLimit: 0).head
+  }
+
+  private func meaning(of head: TransferHead) -> HeadAnswer {
+    ObjectResponse.head(
+      status: head.status, region: settings.endpoint.region, now: seconds, header: head.joined)
   }
 
   /// Why the origin has no such object, in its own words.

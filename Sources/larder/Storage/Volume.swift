@@ -234,13 +234,17 @@ final class Volume: Sendable {
 
   /// Removes what the ledger has given up and then strikes it off there. What cannot be removed stays on the list.
   ///
-  /// - Parameter done: called with how many were struck off, on the writer's thread.
-  func remove(_ discards: [Discard], done: @escaping @Sendable (Int) -> Void = { _ in }) {
+  /// - Parameters:
+  ///   - mayBeGone: they are left from before a crash, which may have come between the removal and its record.
+  ///   - done: called with how many were struck off, on the writer's thread.
+  func remove(_ discards: [Discard], mayBeGone: Bool = false, done: @escaping @Sendable (Int) -> Void = { _ in }) {
     guard !discards.isEmpty else { return done(0) }
     // Until they are struck off, the ledger counts their bytes as still to come free: they must not come twice, and what
     // cannot be removed does not come at all.
-    ledger.unsettled.add(discards.reduce(0) { $0 + $1.bytes })
+    let doubted = discards.reduce(0) { $0 + $1.bytes }
+    if mayBeGone { ledger.unsettled.add(doubted) }
     disk.post { [root, ledger] in
+      if !mayBeGone { ledger.unsettled.add(doubted) }
       var folders: Set<String> = []
       let removed = discards.filter { discard in
         guard unsafe unlinkat(root, discard.path, 0) == 0 || errno == ENOENT else { return false }

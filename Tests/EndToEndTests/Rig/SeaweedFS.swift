@@ -82,6 +82,30 @@ struct SeaweedFS: Sendable {
     try Self.curl(["-T", file, url(key: key)])
   }
 
+  /// Stores a title in parts of so many bytes, as platforms upload what is long: its ETag is then one of the parts.
+  func put(_ title: Title, partSize: Int) throws {
+    let url = url(key: title.key)
+    // curl 7.88 signs a query as it is given, so that it must be in the canonical form: sorted, and with every "=".
+    let begun = try Self.curl(["-X", "POST", url + "?uploads="])
+    guard let id = begun.components(separatedBy: "<UploadId>").last?.components(separatedBy: "</UploadId>").first,
+      !id.isEmpty, id != begun
+    else { throw RigFailure("no upload id: \(begun)") }
+    let file = Scratch.shared.path("part")
+    defer { unsafe unlink(file) }
+    var parts = ""
+    for (index, start) in stride(from: 0, to: title.size, by: partSize).enumerated() {
+      let part = title.bytes[start..<min(title.size, start + partSize)]
+      try Data(part.array).write(to: URL(fileURLWithPath: file))
+      let etag = try Self.curl(
+        ["-T", file, "-w", "%header{etag}", url + "?partNumber=\(index + 1)&uploadId=\(id)"])
+      parts += "<Part><PartNumber>\(index + 1)</PartNumber><ETag>\(etag)</ETag></Part>"
+    }
+    let list = "<CompleteMultipartUpload>\(parts)</CompleteMultipartUpload>"
+    // What it uploads it does not sign, which the server takes; of what it posts it signs a digest that it does not send.
+    try Data(list.utf8).write(to: URL(fileURLWithPath: file))
+    try Self.curl(["-X", "POST", "-T", file, url + "?uploadId=\(id)"])
+  }
+
   /// Takes a title away.
   func remove(key: String) throws {
     try Self.curl(["-X", "DELETE", url(key: key)])
@@ -97,8 +121,8 @@ struct SeaweedFS: Sendable {
 
   private func url(key: String) -> String { "http://127.0.0.1:\(port)/\(Self.bucket)/\(key)" }
 
-  /// curl signs by Signature Version 4 too, by code that is not ours.
-  private static func curl(_ arguments: [String]) throws {
+  /// What the server answers. curl signs by Signature Version 4 too, by code that is not ours.
+  @discardableResult private static func curl(_ arguments: [String]) throws -> String {
     let result = try Program.run(
       "/usr/bin/curl",
       ["-sS", "--fail-with-body", "--max-time", "60", "--user", "\(accessKey):\(secretKey)"]
@@ -106,6 +130,7 @@ struct SeaweedFS: Sendable {
     guard result.ending == .exited(0) else {
       throw RigFailure("curl \(arguments.joined(separator: " ")): \(result.errors)\(result.output.prefix(500))")
     }
+    return result.output
   }
 }
 
