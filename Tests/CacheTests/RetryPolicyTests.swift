@@ -42,7 +42,7 @@ import Testing
 @Suite struct RequestPaceTests {
   @Test func asksForLittleUntilItKnowsBetter() {
     var pace = RequestPace()
-    #expect(pace.bytes == 512 << 10)
+    #expect(pace.bytes == 256 << 10)
     // What cannot be measured teaches nothing.
     pace.learn(wait: 0.1, bytes: 0, duration: 1)
     pace.learn(wait: -1, bytes: 10, duration: 1)
@@ -52,8 +52,9 @@ import Testing
 
   @Test(arguments: [
     // seconds until the first byte, bytes, seconds until the last, the next request
-    (0.1, 10_000_000, 1.0, 8_000_000), (0.001, 10_000_000, 1.0, 256 << 10), (0.0, 10_000_000, 1.0, 256 << 10),
-    (0.5, 1 << 30, 0.5, 8 << 30), (1e300, .max, 1e300, .max),
+    (0.01, 100_000_000, 1.0, 100_000_000 / 64), (0.01, 10_000_000, 1.0, 256 << 10),
+    (0.01, 64_000_000, 1.0, 1_000_000), (0.001, 100_000_000, 1.0, 800_000), (0.0, 100_000_000, 1.0, 256 << 10),
+    (0.5, 1 << 30, 0.5, 16 << 20), (1e300, .max, 1e300, .max / 64),
   ])
   func aRequestLastsEightTimesItsWait(_ wait: Double, _ bytes: Int, _ duration: Double, _ next: Int) {
     var pace = RequestPace()
@@ -63,11 +64,11 @@ import Testing
 
   @Test func theShortestWaitCountsAndTheUsualRate() {
     var pace = RequestPace()
-    pace.learn(wait: 0.1, bytes: 10_000_000, duration: 1)
-    pace.learn(wait: 1, bytes: 10_000_000, duration: 1)
-    #expect(pace.bytes == 8_000_000, "a longer wait is a queue")
-    pace.learn(wait: 1, bytes: 2_000_000, duration: 1)
-    #expect(pace.bytes == 6_400_000, "a quarter of the way to the new rate")
+    pace.learn(wait: 0.001, bytes: 100_000_000, duration: 1)
+    pace.learn(wait: 1, bytes: 100_000_000, duration: 1)
+    #expect(pace.bytes == 800_000, "a longer wait is a queue")
+    pace.learn(wait: 1, bytes: 20_000_000, duration: 1)
+    #expect(pace.bytes == 640_000, "a quarter of the way to the new rate")
   }
 }
 

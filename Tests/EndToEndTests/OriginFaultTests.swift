@@ -175,7 +175,8 @@ import Testing
     let gets = box.proxy.requests.dropFirst(healed).filter { $0.method == "GET" }.map(\.target)
     let runs = gets.enumerated().count { $0 == 0 || gets[$0 - 1] != $1 }
     #expect(gets.count > 4 * titles.count, "too few to tell")
-    #expect(runs == titles.count, "more than one title at a time: \(runs) runs of \(gets.count) requests")
+    // While it gets well a last refusal may pass the turn on once more; titles side by side would change at each request.
+    #expect(runs <= 2 * titles.count, "more than one title at a time: \(runs) runs of \(gets.count) requests")
   }
 
   @Test("connections that are cut, by an end or by a reset, cost only what was in flight", arguments: [false, true])

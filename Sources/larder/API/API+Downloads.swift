@@ -173,7 +173,10 @@ extension API {
       try ledger.apply(wish, to: id, of: user, in: tx, &change)
     }
     switch outcome {
-    case .done(let download): return .bytes(.ok, .json, try json(download))
+    case .done(let download):
+      // Who is told that it is deleted finds no file any more.
+      if !download.isLive { await box.volume.caughtUp() }
+      return .bytes(.ok, .json, try json(download))
     case .notFound: throw Rejection.notFound
     case .conflict(let status): throw Rejection.conflict(status, name)
     }
@@ -184,6 +187,7 @@ extension API {
     let (deleted, freed) = try await box.change { ledger, tx, change in
       try ledger.removeAll(of: user, in: tx, &change)
     }
+    await box.volume.caughtUp()
     let body = DownloadView.json { writer in
       writer.object { writer in
         writer.field("deleted", deleted)

@@ -276,6 +276,9 @@ final class Volume: Sendable {
     }
   }
 
+  /// Waits until the disk's thread has done what was handed to it before: a file that was given up is then gone.
+  func caughtUp() async { await disk.run {} }
+
   // MARK: Room
 
   /// Bytes free for us on the file system (`fstatvfs(3)`); nil when it cannot be asked.
