@@ -213,7 +213,8 @@ import Testing
     #expect(page.bytes[0] == 1 && page.bytes[1] == 2 && page.bytes[15] == 0x80)
     #expect(Array(page.bytes[524...]) == [0xEF, 0xBE, 0xAD, 0xDE])
     page[127] = nil
-    #expect(page[127] == nil && page.bytes[524...].allSatisfy { $0 == 0 })
+    #expect(page[127] == nil && page.expected(127) == 0xDEAD_BEEF)
+    #expect(page.expected(9) == nil && page.expected(8) == nil, "one is there, of the other nothing is known")
   }
 
   @Test func keysSortAsTheirFieldsDo() throws {

@@ -14,6 +14,10 @@ public struct AuditEntry: Sendable, Hashable {
     case objectEvicted = 7
     case renewed = 8
     case refetched = 9
+    /// Blocks of an object were found bad or gone.
+    case damaged = 10
+    /// They are there again.
+    case mended = 11
   }
 
   /// Its place in the diary, which only grows.

@@ -117,7 +117,7 @@ extension Ledger {
       guard download.isLive, download.object != .none || download.status == .completed else { return }
       recount.owners[download.object, default: 0] += 1
       let held = try recount.reading(objects, Key.object(download.object)) { try object(download.object, in: tx) }
-      if held == nil || download.status == .completed && held?.state != .complete {
+      if held == nil || download.status == .completed && held?.state == .filling {
         recount.findings.append(.unfounded(download.id, download.object))
       }
     }
@@ -143,8 +143,8 @@ extension Ledger {
       switch object.state {
       case .complete where stored < object.size:
         recount.findings.append(.incomplete(object.id, missing: object.size - stored))
-      case .filling where owners == 0: recount.findings.append(.abandoned(object.id))
-      case .complete, .filling: break
+      case .filling where owners == 0, .mending where owners == 0: recount.findings.append(.abandoned(object.id))
+      case .complete, .filling, .mending: break
       }
     }
     try auditSequence("next_object", of: objects, &recount, in: tx)
@@ -248,10 +248,11 @@ extension Ledger {
     behind index: DerivedRow.Index, _ key: [UInt8], _ value: [UInt8], in tx: borrowing some Reading & ~Copyable
   ) throws -> [DerivedRow] {
     let name = index == .claims ? value : key
-    guard name.count >= 16 else { return [] }
+    guard name.count >= (index == .mends ? 8 : 16) else { return [] }
     do {
       switch index {
-      case .byKey, .unowned: return try object(ObjectID(Key.number(in: name, at: 8)), in: tx)?.rows ?? []
+      case .byKey, .unowned, .mends:
+        return try object(ObjectID(Key.number(in: name, at: name.count - 8)), in: tx)?.rows ?? []
       case .live, .gone, .claims, .queue, .owners, .userLRU, .boxLRU:
         return try download(Key.downloadID(endOf: name), in: tx)?.rows ?? []
       }

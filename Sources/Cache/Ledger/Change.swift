@@ -75,6 +75,8 @@ public struct Change: Sendable {
   public internal(set) var discards: [Discard] = []
   /// Objects that left the ledger: their fills and open files are over.
   public internal(set) var goneObjects: [ObjectID] = []
+  /// Objects that lost blocks: fills and readers of them must look again.
+  public internal(set) var damagedObjects: [ObjectID] = []
   /// Whether the queue of fills may look different.
   public internal(set) var queueChanged = false
 

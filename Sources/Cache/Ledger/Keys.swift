@@ -56,7 +56,7 @@ enum Key {
   }
 
   /// Fowler, Noll, Vo 1a, 64 bits: the same on every machine and in every process.
-  private static func fnv1a(_ bytes: [UInt8]) -> UInt64 {
+  static func fnv1a(_ bytes: [UInt8]) -> UInt64 {
     bytes.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
   }
 }

@@ -130,6 +130,7 @@ extension Ledger {
     new.trouble = trouble
     new.endedBytes = try object(old.object, in: tx)?.shownBytes ?? 0
     new.object = .none
+    new.completed = nil
     new.updated = change.now
     try discard(change.policy.link(of: old), bytes: 0, in: tx, &change)
     try record(.failed, old, bytes: old.totalBytes ?? 0, cause: trouble.message, in: tx, change)

@@ -14,7 +14,8 @@ public struct StoredBlock: Sendable, Hashable {
   }
 }
 
-/// 128 blocks of an object as one row: 16 bytes of bitmap, then a checksum for each.
+/// 128 blocks of an object as one row: 16 bytes of bitmap, then a checksum for each. A block that the disk has lost keeps
+/// its checksum: what is fetched in its place must be the same.
 struct BlockPage {
   static let blocks = 128
   static let length = 16 + blocks * 4
@@ -28,46 +29,109 @@ struct BlockPage {
     self.bytes = bytes
   }
 
-  /// The checksum of a block that is there.
+  /// The checksum of a block that is there. Setting nil leaves what is expected of it.
   subscript(slot: Int) -> UInt32? {
-    get {
-      guard bytes[slot >> 3] & 1 << UInt8(slot & 7) != 0 else { return nil }
-      return (0..<4).reduce(0) { $0 | UInt32(bytes[16 + slot * 4 + $1]) << UInt32($1 * 8) }
-    }
+    get { bytes[slot >> 3] & 1 << UInt8(slot & 7) != 0 ? checksum(slot) : nil }
     set {
-      if newValue == nil {
-        bytes[slot >> 3] &= ~(1 << UInt8(slot & 7))
-      } else {
+      if let newValue {
         bytes[slot >> 3] |= 1 << UInt8(slot & 7)
-      }
-      for byte in 0..<4 {
-        bytes[16 + slot * 4 + byte] = UInt8(truncatingIfNeeded: (newValue ?? 0) >> UInt32(byte * 8))
+        expect(newValue, at: slot)
+      } else {
+        bytes[slot >> 3] &= ~(1 << UInt8(slot & 7))
       }
     }
+  }
+
+  /// The checksum that a lost block had; nil when nothing is known of it.
+  ///
+  /// A checksum may be 0 by chance: then nothing is expected, and the comparison of the whole decides.
+  func expected(_ slot: Int) -> UInt32? {
+    let checksum = checksum(slot)
+    return self[slot] == nil && checksum != 0 ? checksum : nil
+  }
+
+  /// What the block must be when it comes.
+  mutating func expect(_ checksum: UInt32, at slot: Int) {
+    for byte in 0..<4 { bytes[16 + slot * 4 + byte] = UInt8(truncatingIfNeeded: checksum >> UInt32(byte * 8)) }
+  }
+
+  private func checksum(_ slot: Int) -> UInt32 {
+    (0..<4).reduce(0) { $0 | UInt32(bytes[16 + slot * 4 + $1]) << UInt32($1 * 8) }
   }
 }
 
 extension Ledger {
-  /// Sets the bits of blocks that are durable; false when the object is gone and nothing was recorded.
+  /// Sets the bits of blocks that are durable.
+  ///
+  /// Of an object that was whole, a block must be what it was. The origin may still be right and we wrong (the ledger's
+  /// checksum itself may be of damaged bytes): what comes twice in a row is taken.
+  ///
+  /// - Returns: the blocks that are not what they were, and have to come again; nil when the object is gone.
   @discardableResult
   public func record(
     _ stored: [StoredBlock], of id: ObjectID, in tx: borrowing WriteTransaction, _ change: inout Change
-  ) throws -> Bool {
-    guard let old = try object(id, in: tx), old.state == .filling else { return false }
+  ) throws -> [Int]? {
+    guard let old = try object(id, in: tx), old.state != .complete else { return nil }
     var new = old
+    var different: [Int] = []
     let known = stored.filter { (0..<old.blockCount).contains($0.index) }
     for (number, group) in Dictionary(grouping: known, by: { $0.index / BlockPage.blocks }) {
       let key = Key.page(id, number)
       var page = try tx.get(blocks, key).map { try BlockPage($0) } ?? BlockPage()
       for block in group {
         let slot = block.index % BlockPage.blocks
+        if old.state == .mending, let expected = page.expected(slot), expected != block.checksum {
+          page.expect(block.checksum, at: slot)
+          different.append(block.index)
+          continue
+        }
         if page[slot] == nil { new.storedBytes += old.bytes(ofBlock: block.index).count }
         page[slot] = block.checksum
       }
       try tx.put(blocks, key, page.bytes)
     }
     if new != old { try put(new, over: old, in: tx, &change) }
+    return different
+  }
+
+  /// The disk has lost these blocks: they count as missing from now on, and what they were is remembered.
+  ///
+  /// - Parameter cause: what was found, for the diary.
+  /// - Returns: whether any of them counted as stored until now.
+  @discardableResult
+  public func damage(
+    _ lost: some Sequence<Int>, of id: ObjectID, cause: String, in tx: borrowing WriteTransaction,
+    _ change: inout Change
+  ) throws -> Bool {
+    guard let old = try object(id, in: tx) else { return false }
+    var new = old
+    let known = lost.filter { (0..<old.blockCount).contains($0) }
+    for (number, group) in Dictionary(grouping: known, by: { $0 / BlockPage.blocks }) {
+      let key = Key.page(id, number)
+      guard let row = try tx.get(blocks, key) else { continue }
+      var page = try BlockPage(row)
+      for block in group where page[block % BlockPage.blocks] != nil {
+        page[block % BlockPage.blocks] = nil
+        new.storedBytes -= old.bytes(ofBlock: block).count
+      }
+      try tx.put(blocks, key, page.bytes)
+    }
+    guard new.storedBytes < old.storedBytes else { return false }
+    if old.state == .complete { new.state = .mending }
+    try record(.damaged, nil, object: id, bytes: old.storedBytes - new.storedBytes, cause: cause, in: tx, change)
+    // What nobody owns is not worth a request.
+    try put(old.owners == 0 ? nil : new, over: old, in: tx, &change)
+    change.damagedObjects.append(id)
+    change.queueChanged = true
     return true
+  }
+
+  /// The checksum of one block, nil when it is missing.
+  public func checksum(
+    ofBlock index: Int, of id: ObjectID, in tx: borrowing some Reading & ~Copyable
+  ) throws -> UInt32? {
+    guard let row = try tx.get(blocks, Key.page(id, index / BlockPage.blocks)) else { return nil }
+    return try BlockPage(row)[index % BlockPage.blocks]
   }
 
   /// Which blocks the object has.
@@ -92,10 +156,14 @@ extension Ledger {
 
   /// Every block is there and the whole is what the origin has: from now on it is complete.
   public func finish(_ id: ObjectID, in tx: borrowing WriteTransaction, _ change: inout Change) throws {
-    guard let old = try object(id, in: tx), old.state == .filling, old.storedBytes == old.size else { return }
+    guard let old = try object(id, in: tx), old.state != .complete, old.storedBytes == old.size else { return }
     var new = old
     new.state = .complete
-    new.lastUsed = change.now
+    if old.state == .filling {
+      new.lastUsed = change.now
+    } else {
+      try record(.mended, nil, object: id, bytes: old.size, cause: "every block is there again", in: tx, change)
+    }
     try put(new, over: old, in: tx, &change)
     change.queueChanged = true
   }
@@ -106,9 +174,12 @@ extension Ledger {
   public func mismatch(
     _ id: ObjectID, _ message: String, in tx: borrowing WriteTransaction, _ change: inout Change
   ) throws -> Bool {
-    guard let old = try object(id, in: tx), old.state == .filling else { return false }
+    guard let old = try object(id, in: tx), old.state != .complete else { return false }
     guard old.mismatches == 0 else {
-      try fail(try owners(of: id, in: tx), Trouble(.integrityMismatch, message), in: tx, &change)
+      for owner in try owners(of: id, in: tx) {
+        guard let held = try download(owner, in: tx) else { continue }
+        try fail(held, Trouble(.integrityMismatch, message), in: tx, &change)
+      }
       return false
     }
     try record(.refetched, nil, object: id, bytes: old.size, cause: message, in: tx, change)

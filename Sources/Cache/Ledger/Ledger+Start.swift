@@ -127,17 +127,23 @@ extension Ledger {
     try put(new, over: old, in: tx, &change)
   }
 
-  /// The origin replaced an unfinished object: every download of it begins again with the new version.
+  /// The origin replaced an object that lacks bytes: every download of it begins again with the new version.
   public func renew(
     _ id: ObjectID, as found: OriginObject, in tx: borrowing WriteTransaction, _ change: inout Change
   ) throws {
-    guard let object = try object(id, in: tx), object.state == .filling, object.origin.version != found.version else {
+    guard let object = try object(id, in: tx), object.state != .complete, object.origin.version != found.version else {
       return
     }
     let owners = try owners(of: id, in: tx)
     for owner in owners {
       guard let old = try download(owner, in: tx) else { continue }
       var loose = old
+      if old.status == .completed {
+        // Damaged beyond mending: what was whole is so no longer, and its link may not outlive that.
+        loose.status = .pending
+        loose.completed = nil
+        try discard(change.policy.link(of: old), bytes: 0, in: tx, &change)
+      }
       loose.object = .none
       loose.totalBytes = nil
       loose.updated = change.now

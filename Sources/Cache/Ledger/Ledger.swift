@@ -48,7 +48,7 @@ public final class Ledger: Sendable {
     var opened: [String: Table] = [:]
     let names = [
       Download.table, Usage.table, StoredObject.table, "blocks", "discards", "audit", "live", "gone",
-      "claims", "queue", "owners", "lru_user", "lru_box", "by_key", "unowned",
+      "claims", "queue", "owners", "lru_user", "lru_box", "by_key", "unowned", "mends",
     ]
     for name in names { opened[name] = try environment.table(name, create: true) }
     downloads = opened[Download.table]!
@@ -60,7 +60,7 @@ public final class Ledger: Sendable {
     indices = [
       .live: opened["live"]!, .gone: opened["gone"]!, .claims: opened["claims"]!, .queue: opened["queue"]!,
       .owners: opened["owners"]!, .userLRU: opened["lru_user"]!, .boxLRU: opened["lru_box"]!,
-      .byKey: opened["by_key"]!, .unowned: opened["unowned"]!,
+      .byKey: opened["by_key"]!, .unowned: opened["unowned"]!, .mends: opened["mends"]!,
     ]
     _ = try environment.write { tx in
       try tx.putNew(meta, Array("schema".utf8), Key.bigEndian(UInt64(Self.schema)))
@@ -146,14 +146,14 @@ public final class Ledger: Sendable {
     for row in new where !old.contains(row) { try tx.put(table(row.index), row.key, row.value) }
   }
 
-  /// A finished object without owners stays as a cache; an unfinished one goes with its last owner.
+  /// A finished object without owners stays as a cache; one that lacks bytes goes with its last owner.
   private func countOwner(
     of id: ObjectID, by step: Int, in tx: borrowing WriteTransaction, _ change: inout Change
   ) throws {
     guard let old = try object(id, in: tx) else { return }
     var new = old
     new.owners += step
-    if new.owners == 0, new.state == .filling {
+    if new.owners == 0, new.state != .complete {
       try put(nil, over: old, in: tx, &change)
     } else {
       try put(new, over: old, in: tx, &change)

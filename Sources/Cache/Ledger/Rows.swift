@@ -6,7 +6,7 @@ import LMDB
 /// A row that follows from a record.
 struct DerivedRow: Hashable {
   enum Index: Hashable, CaseIterable {
-    case live, gone, claims, queue, owners, userLRU, boxLRU, byKey, unowned
+    case live, gone, claims, queue, owners, userLRU, boxLRU, byKey, unowned, mends
   }
 
   var index: Index
@@ -50,6 +50,7 @@ extension StoredObject {
         DerivedRow(
           index: .unowned, key: Key.moment(lastUsed) + Key.object(id), value: Key.bigEndian(UInt64(size))))
     }
+    if state == .mending { rows.append(DerivedRow(index: .mends, key: Key.object(id), value: [])) }
     return rows
   }
 
@@ -57,7 +58,8 @@ extension StoredObject {
   func charge(to box: inout BoxUsage, sign: Int) {
     switch state {
     case .complete: box.complete += sign * size
-    case .filling:
+    // What is to be fetched again is promised room, like what was never there.
+    case .filling, .mending:
       box.filling += sign * size
       box.fillingStored += sign * storedBytes
     }

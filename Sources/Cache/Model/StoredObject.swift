@@ -71,6 +71,8 @@ public struct StoredObject: Sendable, Hashable {
     case filling = 0
     /// Whole, compared, durable, and linked for its owners.
     case complete = 1
+    /// It was complete, and then the disk lost some of its blocks: those are fetched again, and only those.
+    case mending = 2
   }
 
   public var id: ObjectID
@@ -116,7 +118,7 @@ public struct StoredObject: Sendable, Hashable {
     index * blockSize..<min(size, (index + 1) * blockSize)
   }
 
-  /// What of its file is surely on the disk; what was written and not recorded is left out.
+  /// What of its file is surely on the disk; what was written and not recorded, or is bad, is left out.
   public var bytesOnDisk: Int { state == .complete ? size : storedBytes }
 
   /// What users are told has arrived: it never goes back while the version stays, and is never the whole before the

@@ -5,6 +5,9 @@ public enum StoredPath {
   /// The object's own file; named by number, so that no key of the origin ever reaches the file system.
   public static func object(_ id: ObjectID) -> String { "objects/\(id.hexadecimal)" }
 
+  /// What is known of a whole object, beside its file: for the day on which the ledger is lost.
+  public static func sums(_ id: ObjectID) -> String { "\(object(id)).sums" }
+
   /// The folder of one user's links.
   public static func folder(of user: UserID, digest: (String) -> String) -> String {
     "downloads/users/\(component(user.text, digest: digest))"

@@ -1,0 +1,171 @@
+// Blocks that the disk has lost: what the ledger makes of a whole object that is so no longer, and of what comes in its place.
+
+import Testing
+
+@testable import Cache
+
+@Suite struct DamageTests {
+  private let size = 3 * block + 100
+
+  private func damage(_ blocks: [Int], of id: ObjectID, in box: Box) throws -> Bool {
+    try box.change { tx, change in try box.ledger.damage(blocks, of: id, cause: "checksum", in: tx, &change) }
+  }
+
+  private func record(_ blocks: [Int: UInt32], of id: ObjectID, in box: Box) throws -> [Int]? {
+    try box.change { tx, change throws in
+      try box.ledger.record(
+        blocks.map { StoredBlock(index: $0.key, checksum: $0.value) }, of: id, in: tx, &change)
+    }
+  }
+
+  private func mends(_ box: Box) throws -> [ObjectID] { try box.read { try box.ledger.mends(limit: 9, in: $0) } }
+
+  @Test func theDownloadStaysCompletedAndOnlyTheLostBlocksAreMissing() throws {
+    let box = try Box()
+    let made = try box.complete("ann", "a", size: size)
+    #expect(try damage([1, 3, 99], of: made.object, in: box))
+    #expect(box.consequences.damagedObjects == [made.object] && box.consequences.queueChanged)
+    let object = try #require(try box.object(made.object))
+    #expect(object.state == .mending && object.storedBytes == 2 * block)
+    #expect(try box.download(made.id) == made)
+    #expect(try box.usage("ann") == Usage(used: size))
+    #expect(try box.usage() == BoxUsage(filling: size, fillingStored: 2 * block))
+    #expect(try mends(box) == [made.object])
+    try box.read { tx throws in
+      #expect(try box.ledger.checksums(of: object, in: tx) == [0, nil, 2, nil])
+      #expect(try box.ledger.checksum(ofBlock: 2, of: made.object, in: tx) == 2)
+      #expect(try box.ledger.checksum(ofBlock: 1, of: made.object, in: tx) == nil)
+      #expect(try box.ledger.wholeVersion(ofKey: "a.mp4", bucket: "b", in: tx) == nil)
+    }
+    #expect(try box.findings() == [])
+    #expect(try !damage([1], of: made.object, in: box), "it is known already")
+  }
+
+  @Test func whatComesInItsPlaceMustBeWhatItWas() throws {
+    let box = try Box()
+    let made = try box.complete("ann", "a", size: size)
+    #expect(try damage([1, 2], of: made.object, in: box))
+    #expect(try record([1: 1, 2: 77], of: made.object, in: box) == [2])
+    #expect(try box.object(made.object)?.storedBytes == size - block)
+    try box.change { tx, change in try box.ledger.finish(made.object, in: tx, &change) }
+    #expect(try box.object(made.object)?.state == .mending, "a block is missing still")
+    #expect(try record([2: 78], of: made.object, in: box) == [2], "a third answer")
+    #expect(try record([2: 78], of: made.object, in: box) == [], "the same twice in a row is taken")
+    let used = try box.object(made.object)?.lastUsed
+    try box.change { tx, change in try box.ledger.finish(made.object, in: tx, &change) }
+    let whole = try #require(try box.object(made.object))
+    #expect(whole.state == .complete && whole.storedBytes == size && whole.lastUsed == used)
+    #expect(try mends(box) == [] && box.findings() == [])
+    let entries = try box.read { try box.ledger.auditEntries(limit: 2, in: $0) }
+    #expect(entries.map(\.event) == [.mended, .damaged])
+  }
+
+  @Test func whatNobodyOwnsIsGivenUpInsteadOfMended() throws {
+    let box = try Box()
+    let made = try box.complete("ann", "a", size: size)
+    try box.wish(.delete, made)
+    #expect(try damage([0], of: made.object, in: box))
+    #expect(try box.object(made.object) == nil && box.findings() == [])
+    let other = try box.complete("ann", "b", size: size)
+    #expect(try damage([0], of: other.object, in: box))
+    try box.wish(.delete, other)
+    #expect(try box.object(other.object) == nil && mends(box) == [] && box.findings() == [])
+  }
+
+  @Test func aNewVersionTakesThePlaceOfWhatCannotBeMended() throws {
+    let box = try Box(Policy.generous.with { $0.defaultQuota = 5 * block })
+    let made = try box.complete("ann", "a", size: size)
+    #expect(try damage([0], of: made.object, in: box))
+    try box.change { tx, change throws in
+      try box.ledger.renew(
+        made.object, as: OriginObject(size: block, key: "a.mp4", etag: "\"2\""), in: tx, &change)
+    }
+    let now = try box.download(made.id)
+    #expect(now.status == .pending && now.totalBytes == block && now.completed == nil && now.object != made.object)
+    #expect(box.consequences.discards.map(\.path).contains(StoredPath.object(made.object)))
+    #expect(try box.object(made.object) == nil && box.usage("ann") == Usage(reserved: block) && box.findings() == [])
+  }
+
+  @Test func anUnfinishedObjectForgetsWhatTheDiskLost() throws {
+    let box = try Box()
+    guard case .created(let made) = try box.start("ann", "a", size: size) else { throw NotAdmitted() }
+    #expect(try record([0: 5, 1: 6], of: made.object, in: box) == [])
+    #expect(try damage([0], of: made.object, in: box))
+    let object = try #require(try box.object(made.object))
+    #expect(object.state == .filling && object.storedBytes == block)
+    #expect(try record([0: 9], of: made.object, in: box) == [], "the whole is compared anyway")
+    #expect(try box.findings() == [])
+  }
+
+  @Test func theWholeThatDiffersIsFetchedAnewAndThenFails() throws {
+    let box = try Box()
+    let made = try box.complete("ann", "a", size: size)
+    #expect(try damage([0], of: made.object, in: box))
+    #expect(try record([0: 0], of: made.object, in: box) == [])
+    #expect(try box.change { try box.ledger.mismatch(made.object, "differs", in: $0, &$1) })
+    #expect(try box.object(made.object)?.storedBytes == 0)
+    try box.change { tx, change throws in
+      let all = (0..<4).map { StoredBlock(index: $0, checksum: 9) }
+      #expect(try box.ledger.record(all, of: made.object, in: tx, &change) == [], "nothing is expected any more")
+    }
+    #expect(try !box.change { try box.ledger.mismatch(made.object, "differs", in: $0, &$1) })
+    let failed = try box.download(made.id)
+    #expect(failed.status == .failed && failed.trouble?.code == .integrityMismatch && failed.completed == nil)
+    #expect(try box.object(made.object) == nil && box.usage("ann") == Usage() && box.findings() == [])
+  }
+}
+
+@Suite struct SumsTests {
+  private let object = {
+    var object = StoredObject(
+      id: ObjectID(7), origin: OriginObject(size: 3 * block, key: "k"), blockSize: block,
+      created: Timestamp(milliseconds: 1_700_000_000_000))
+    object.state = .complete
+    object.storedBytes = 3 * block
+    return object
+  }()
+
+  @Test func whatWasWrittenIsRead() throws {
+    let sums = try #require(Sums(of: object, checksums: [1, 2, .max]))
+    #expect(try Sums(sums.encoded) == sums)
+    #expect(Sums(of: object, checksums: [1, nil, 3]) == nil && Sums(of: object, checksums: [1, 2]) == nil)
+  }
+
+  @Test func aChangedByteOrATornFileIsRefused() throws {
+    let bytes = try #require(Sums(of: object, checksums: [1, 2, 3])).encoded
+    for index in bytes.indices {
+      var changed = bytes
+      changed[index] ^= 0x10
+      #expect(throws: CorruptRecord.self) { try Sums(changed) }
+      #expect(throws: CorruptRecord.self) { try Sums(Array(bytes[..<index])) }
+    }
+    #expect(throws: CorruptRecord.self) { try Sums(bytes + [0]) }
+  }
+}
+
+@Suite struct ScrubProgressTests {
+  @Test func itIsRemembered() throws {
+    let box = try Box()
+    #expect(try box.read { try box.ledger.scrubProgress(in: $0) } == ScrubProgress())
+    var progress = ScrubProgress()
+    progress.object = ObjectID(5)
+    progress.block = 77
+    progress.began = Timestamp(milliseconds: 5)
+    progress.checkedBytes = 1 << 40
+    progress.badBlocks = 3
+    try box.change { tx, _ in try box.ledger.note(progress, in: tx) }
+    try box.temporary.reopen()
+    #expect(try box.read { try box.ledger.scrubProgress(in: $0) } == progress)
+  }
+
+  @Test func objectsAreMetInOrderOfTheirNumbers() throws {
+    let box = try Box()
+    var made: [ObjectID] = []
+    for name in ["a", "b", "c"] as [Title] { made.append(try box.complete("ann", name, size: block).object) }
+    try box.read { tx throws in
+      #expect(try box.ledger.object(atOrAfter: .none, in: tx)?.id == made[0])
+      #expect(try box.ledger.object(atOrAfter: made[1], in: tx)?.id == made[1])
+      #expect(try box.ledger.object(atOrAfter: ObjectID(made[2].number + 1), in: tx) == nil)
+    }
+  }
+}
