@@ -17,7 +17,7 @@ public final class Listener {
   private let pause = Timer()
   private var accepted: (@EventLoop (consuming Descriptor) -> Void)?
   /// The file to remove at the end, when this object made one.
-  private let ownPath: String?
+  private let ownFile: SocketFile?
 
   private static let connectionsPerTurn = 64
   private static let pauseWithoutDescriptors = Duration.milliseconds(100)
@@ -26,10 +26,11 @@ public final class Listener {
   ///
   /// An IPv6 socket takes IPv6 only (RFC 3493, 5.3), so that `0.0.0.0` and `[::]` may stand side by side. The file of
   /// a Unix socket that nobody listens at any longer is replaced; `mode` says who may connect to the new one.
-  /// Throws `EADDRINUSE` when somebody does listen there, `EACCES`, `EADDRNOTAVAIL` and what else `bind(2)` says.
+  /// Throws `EADDRINUSE` when somebody does listen there or the path is another kind of file's, `EACCES`,
+  /// `EADDRNOTAVAIL` and what else `bind(2)` says.
   public convenience init(address: SocketAddress, backlog: Int32 = 1024, mode: UInt32 = 0o600) throws(LoopError) {
     let socket = try Self.open(address, backlog: backlog, mode: mode)
-    try self.init(listening: socket, ownPath: address.path)
+    try self.init(listening: socket, ownFile: address.path.flatMap { SocketFile($0) })
   }
 
   /// Takes over a socket that listens already, such as one passed by systemd; throws `EINVAL` when it does not.
@@ -41,16 +42,16 @@ public final class Listener {
     guard status == 0, isListening != 0, fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0 else {
       throw LoopError(code: status == 0 ? EINVAL : errno, operation: "listen at descriptor \(descriptor)")
     }
-    try self.init(listening: socket, ownPath: nil)
+    try self.init(listening: socket, ownFile: nil)
   }
 
-  private init(listening socket: consuming Descriptor, ownPath: String?) throws(LoopError) {
+  private init(listening socket: consuming Descriptor, ownFile: SocketFile?) throws(LoopError) {
     guard let address = Socket.localAddress(socket.raw) else {
       throw LoopError(code: EAFNOSUPPORT, operation: "listen at descriptor \(socket.raw)")
     }
     readiness = try Readiness(descriptor: socket.raw)
     localAddress = address
-    self.ownPath = ownPath
+    self.ownFile = ownFile
     self.socket = consume socket
   }
 
@@ -67,7 +68,7 @@ public final class Listener {
     pause.stop()
     readiness.close()
     socket = nil
-    if let ownPath { _ = unsafe unlink(ownPath) }
+    ownFile?.remove()
   }
 
   /// The listening socket, nil once stopped.
@@ -127,13 +128,36 @@ extension Listener {
     return socket
   }
 
-  /// Removes the file of a Unix socket when connecting to it is refused: its process is gone.
+  /// Removes the file of a Unix socket when connecting to it is refused: its process is gone. Any other file refuses too,
+  /// and stays. One whose process is alive and busy (`EAGAIN`) is not waited for.
   private static func removeStale(_ path: String, _ address: SocketAddress) {
-    let raw = Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+    guard let file = SocketFile(path) else { return }
+    let kind = SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue
+    let raw = Glibc.socket(AF_UNIX, Int32(kind), 0)
     guard raw >= 0 else { return }
     let probe = Descriptor(owning: raw)
-    if unsafe address.withPointer({ unsafe connect(probe.raw, $0, $1) }) != 0, errno == ECONNREFUSED {
-      _ = unsafe unlink(path)
-    }
+    if unsafe address.withPointer({ unsafe connect(probe.raw, $0, $1) }) != 0, errno == ECONNREFUSED { file.remove() }
+  }
+}
+
+/// The file of a Unix socket, known by more than its path: another may have taken its place meanwhile.
+private struct SocketFile {
+  private let path: String
+  private let device: dev_t
+  private let inode: ino_t
+
+  /// The socket's file at `path`; nil when there is none, or one of another kind.
+  init?(_ path: String) {
+    var status = stat()
+    guard unsafe lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK else { return nil }
+    self.path = path
+    device = status.st_dev
+    inode = status.st_ino
+  }
+
+  /// Removes it when it is still there.
+  func remove() {
+    guard let now = SocketFile(path), now.device == device, now.inode == inode else { return }
+    _ = unsafe unlink(path)
   }
 }

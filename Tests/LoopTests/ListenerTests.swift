@@ -159,6 +159,41 @@ struct ConnectError: Error, Equatable { var code: Int32 }
     }
   }
 
+  @Test func anotherKindOfFileIsNeitherReplacedNorRemoved() async throws {
+    try await onLoop {
+      let path = "/tmp/larder-listener-file-\(getpid())"
+      defer { _ = unsafe unlink(path) }
+      let address = try SocketAddress(parsing: path)
+      close(unsafe open(path, O_CREAT | O_WRONLY, 0o600))
+      let error = #expect(throws: LoopError.self) { try Listener(address: address) }
+      #expect(error?.code == EADDRINUSE)
+      #expect(unsafe access(path, F_OK) == 0)
+      // One that took the place of ours meanwhile is not ours to remove.
+      _ = unsafe unlink(path)
+      let first = try Listener(address: address)
+      _ = unsafe unlink(path)
+      let second = try Listener(address: address)
+      first.stop()
+      close(try connectTo(address))
+      second.stop()
+      #expect(unsafe access(path, F_OK) != 0)
+    }
+  }
+
+  @Test func aListenerThatIsTooBusyToAcceptIsNotStolenFrom() async throws {
+    try await onLoop {
+      let path = "/tmp/larder-listener-busy-\(getpid()).sock"
+      let address = try SocketAddress(parsing: path)
+      let busy = try Listener(address: address, backlog: 0)
+      // The kernel queues one more than it was asked to; the next would wait for ever.
+      let client = try connectTo(address)
+      defer { close(client) }
+      let error = #expect(throws: LoopError.self) { try Listener(address: address) }
+      #expect(error?.code == EADDRINUSE)
+      busy.stop()
+    }
+  }
+
   @Test func aListeningSocketIsAdoptedAndNoOther() async throws {
     try await onLoop {
       let raw = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
