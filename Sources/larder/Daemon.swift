@@ -29,6 +29,8 @@ final class Daemon {
   private let fills: Fills
   private let box: Box
   private let server: HTTPServer
+  private let adminServer: HTTPServer
+  let metrics = Metrics()
   /// Where it can be reached.
   private(set) var addresses: [SocketAddress] = []
 
@@ -57,18 +59,25 @@ final class Daemon {
     }
     writer = LedgerWriter(ledger, policy: settings.policy) { DataDirectory.freeBytes(root) }
     volume = try Volume(path: path, ledger: writer)
-    origin = try OriginClient(settings.origin)
+    origin = try OriginClient(settings.origin, metrics: metrics)
     fills = Fills(
       writer: writer, volume: volume, origin: origin, settings: settings.fills, bytesPerSecond: settings.rate, log: log)
     let catalogue = Catalogue(path: "\(path)/ledger/catalog.json", origin: origin, log: log)
     box = Box(
       writer: writer, volume: volume, origin: origin, fills: fills, catalogue: catalogue,
       door: Door(rules: settings.rules, keys: settings.keys, linkSecret: settings.secret), policy: settings.policy,
-      log: log, keyOf: settings.keyOf)
-    server = HTTPServer(handler: API(box), limits: settings.limits)
+      metrics: metrics, log: log, keyOf: settings.keyOf)
+    server = HTTPServer(handler: API(box), limits: settings.limits, metrics: metrics)
+    adminServer = HTTPServer(handler: AdminAPI(box), limits: settings.adminLimits)
     writer.onCommit { [volume, box] change in
       volume.remove(change.discards)
       EventLoop.submit { box.committed(change) }
+    }
+    metrics.read(.connections) { [weak server] in [server?.count] }
+    metrics.read(.storageFreeBytes) { [volume] in [volume.freeBytes] }
+    metrics.read(.storageBytes) { [weak box] in
+      let usage = try? box?.read { ledger, tx in try ledger.boxUsage(in: tx) }
+      return [usage?.complete, usage?.filling, usage?.discarded]
     }
   }
 
@@ -76,27 +85,54 @@ final class Daemon {
   ///
   /// - Parameter passed: sockets of the service manager; used instead of `server.listen`.
   func start(passed: [Int32] = []) async throws {
-    let listeners = try listen(passed)
+    let passed = try adopt(passed)
+    let listeners = try listen(passed.filter { $0.localAddress.path == nil })
+    let adminListeners = administer(passed.filter { $0.localAddress.path != nil })
     takeUp()
     await box.catalogue.use(
       key: settings.configuration.origin.catalogKey, refresh: settings.configuration.catalog.refresh)
     for listener in listeners {
       server.serve(listener)
       addresses.append(listener.localAddress)
-      log.notice("listening", "listening on \(listener.localAddress)", [.address: "\(listener.localAddress)"])
+      tell(listener)
+    }
+    for listener in adminListeners {
+      adminServer.serve(listener)
+      tell(listener)
     }
     for warning in settings.warnings { log.warning("configuration", warning) }
     fills.schedule()
   }
 
-  private func listen(_ passed: [Int32]) throws -> [Listener] {
+  private func tell(_ listener: Listener) {
+    log.notice("listening", "listening on \(listener.localAddress)", [.address: "\(listener.localAddress)"])
+  }
+
+  private func adopt(_ passed: [Int32]) throws -> [Listener] {
+    do { return try passed.map { try Listener(adopting: $0) } } catch let error as LoopError {
+      throw StartFailure.temporary("\(error); the service manager must pass listening sockets only")
+    }
+  }
+
+  private func listen(_ passed: [Listener]) throws -> [Listener] {
+    if !passed.isEmpty { return passed }
     do {
-      if !passed.isEmpty { return try passed.map { try Listener(adopting: $0) } }
       return try settings.configuration.server.listen.map { address in
         try Listener(address: SocketAddress(parsing: address.description))
       }
     } catch let error as LoopError {
       throw StartFailure.temporary("\(error); stop what listens there, or choose another server.listen")
+    }
+  }
+
+  /// The administration socket: the one that was passed, else one of our own. A box works without it, so that what stands
+  /// in its way is only said.
+  private func administer(_ passed: [Listener]) -> [Listener] {
+    let path = settings.configuration.server.adminSocket
+    if !passed.isEmpty || path.isEmpty { return passed }
+    do { return [try AdminListener.listen(path)] } catch {
+      log.warning("admin.unavailable", "no administration socket at \(path): \(error)", [.address: path])
+      return []
     }
   }
 
@@ -129,6 +165,7 @@ final class Daemon {
     fills.use(fresh.fills, bytesPerSecond: fresh.rate)
     fills.hurry()
     server.use(fresh.limits)
+    adminServer.use(fresh.adminLimits)
     EventLoop.spawn { [box] in
       await box.catalogue.use(
         key: fresh.configuration.origin.catalogKey, refresh: fresh.configuration.catalog.refresh)
@@ -143,8 +180,10 @@ final class Daemon {
   func stop() async {
     log.notice("stopping", "finishing open responses, then stopping")
     async let drained: Void = server.drain(grace: Self.grace)
+    async let adminDrained: Void = adminServer.drain(grace: Self.grace)
     await fills.stop()
     await drained
+    await adminDrained
     box.flushPlays()
     await volume.finish()
     await writer.finish()

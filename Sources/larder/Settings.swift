@@ -82,6 +82,13 @@ struct Settings: Sendable {
       headerTimeout: UInt64(configuration.server.headerTimeout.milliseconds))
   }
 
+  /// For the administration socket, which has to have room when the network has none left.
+  var adminLimits: ServerLimits {
+    var limits = limits
+    limits.connections = 64
+    return limits
+  }
+
   var fills: FillSettings {
     let downloads = configuration.downloads
     return FillSettings(

@@ -77,6 +77,8 @@ public struct Change: Sendable {
   public internal(set) var goneObjects: [ObjectID] = []
   /// Objects that lost blocks: fills and readers of them must look again.
   public internal(set) var damagedObjects: [ObjectID] = []
+  /// How many downloads and objects had to go, by the reason.
+  public internal(set) var evictions: [EvictionCause: Int] = [:]
   /// Whether the queue of fills may look different.
   public internal(set) var queueChanged = false
 

@@ -50,10 +50,12 @@ extension Ledger {
       }
       plan = found
     }
+    // Those of the victims are theirs, and counted with them.
+    for id in plan.objects where try object(id, in: tx)?.owners == 0 { change.evictions[.unowned, default: 0] += 1 }
     for victim in ownVictims {
-      try evict(victim.download, cause: "the quota of \(user.text) was full", in: tx, &change)
+      try evict(victim.download, .quota, cause: "the quota of \(user.text) was full", in: tx, &change)
     }
-    for victim in plan.downloads { try evict(victim.download, cause: "the box was full", in: tx, &change) }
+    for victim in plan.downloads { try evict(victim.download, .room, cause: "the box was full", in: tx, &change) }
     for id in plan.objects {
       guard let object = try object(id, in: tx) else { continue }
       try record(
@@ -118,9 +120,10 @@ extension Ledger {
   }
 
   private func evict(
-    _ id: DownloadID, cause: String, in tx: borrowing WriteTransaction, _ change: inout Change
+    _ id: DownloadID, _ kind: EvictionCause, cause: String, in tx: borrowing WriteTransaction, _ change: inout Change
   ) throws {
     guard let old = try download(id, in: tx) else { return }
+    change.evictions[kind, default: 0] += 1
     try record(.evicted, old, bytes: old.totalBytes ?? 0, cause: cause, in: tx, change)
     let reason = Trouble(.evicted, "removed to make room: \(cause); start it again to get it back")
     try remove(old, as: old.status, because: reason, in: tx, &change)

@@ -15,6 +15,16 @@ public struct EvictionCandidate: Sendable, Hashable {
   }
 }
 
+/// What something had to go for.
+public enum EvictionCause: String, Sendable, CaseIterable {
+  /// A download, for its user's quota.
+  case quota
+  /// A download, for the room of the box.
+  case room
+  /// A whole object that no one owned, for the room of the box.
+  case unowned
+}
+
 /// The rules of eviction: least recently played first, as few as needed, and none when all would not be enough.
 public enum Eviction {
   /// Victims among one user's own downloads, so that `needed` bytes of quota come free; nil when that cannot be.

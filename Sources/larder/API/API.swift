@@ -40,15 +40,7 @@ final class API: RequestHandler {
   // MARK: With a wait
 
   func answer(_ request: APIRequest) async -> Reply {
-    do {
-      return try await route(request)
-    } catch let rejection as Rejection {
-      return .problem(rejection.problem, rejection.fields)
-    } catch {
-      box.log.fault("request.failed", "\(error)", [.request: "\(request.number)"])
-      let rejection = Rejection.internal(request.number)
-      return .problem(rejection.problem)
-    }
+    await box.answer(request) { request in try await self.route(request) }
   }
 
   /// A resource and what may be done with it. HEAD goes where GET goes.
@@ -61,6 +53,10 @@ final class API: RequestHandler {
     case ["healthz"], ["readyz"]:
       guard request.method == .get || request.method == .head else { throw Rejection.methodNotAllowed([.get, .head]) }
       return try health(isReadiness: segments == ["readyz"])
+    case ["metrics"]:
+      guard request.method == .get || request.method == .head else { throw Rejection.methodNotAllowed([.get, .head]) }
+      try box.door.admitAdmin(request)
+      return box.metrics.reply()
     case let path where path.count == 4 && path[0...1] == ["api", "downloads"] && path[3] == "play":
       guard request.method == .get || request.method == .head else { throw Rejection.methodNotAllowed([.get, .head]) }
       return try await play(request, id: segments[2])

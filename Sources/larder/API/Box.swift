@@ -15,6 +15,7 @@ final class Box {
   let catalogue: Catalogue
   let titles: OpenTitles
   let events: EventHub
+  let metrics: Metrics
   let log: EventLog
   var door: Door
   var policy: Policy
@@ -25,7 +26,7 @@ final class Box {
 
   init(
     writer: LedgerWriter, volume: Volume, origin: OriginClient, fills: Fills, catalogue: Catalogue, door: Door,
-    policy: Policy, log: EventLog, keyOf: @escaping (Title) -> String
+    policy: Policy, metrics: Metrics, log: EventLog, keyOf: @escaping (Title) -> String
   ) {
     self.writer = writer
     self.volume = volume
@@ -34,6 +35,7 @@ final class Box {
     self.catalogue = catalogue
     self.door = door
     self.policy = policy
+    self.metrics = metrics
     self.log = log
     self.keyOf = keyOf
     titles = OpenTitles(volume: volume, ledger: writer.ledger)
@@ -82,6 +84,7 @@ final class Box {
       }
     }
     for object in change.goneObjects { fills.forget(object) }
+    for (cause, count) in change.evictions { metrics.count(.evictions, cause.rawValue, by: count) }
     if change.queueChanged { fills.schedule() }
   }
 
@@ -98,6 +101,18 @@ final class Box {
     case .failed: log.warning("download.failed", "\(title) failed: \(download.trouble?.message ?? "")", about)
     case .pending, .downloading, .paused, .cancelled:
       log.debug("download.changed", "\(title) is \(download.status.word)", about)
+    }
+  }
+
+  /// What `route` answers, or what went wrong in it.
+  func answer(_ request: APIRequest, _ route: (APIRequest) async throws -> Reply) async -> Reply {
+    do {
+      return try await route(request)
+    } catch let rejection as Rejection {
+      return .problem(rejection.problem, rejection.fields)
+    } catch {
+      log.fault("request.failed", "\(error)", [.request: "\(request.number)"])
+      return .problem(Rejection.internal(request.number).problem)
     }
   }
 

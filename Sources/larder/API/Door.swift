@@ -25,14 +25,22 @@ struct Door {
 
   /// The user of a request to the API.
   func admit(_ request: APIRequest) throws(Rejection) -> UserID {
+    let claims = try claims(of: request)
+    guard claims.isPremium || claims.isAdmin else { throw .premiumRequired(rules.requiredRole) }
+    guard let user = UserID(claims.user) else { throw .unauthorized(.subject) }
+    return user
+  }
+
+  /// Lets an administrator's token pass and no other.
+  func admitAdmin(_ request: APIRequest) throws(Rejection) {
+    guard try claims(of: request).isAdmin else { throw .adminRequired }
+  }
+
+  private func claims(of request: APIRequest) throws(Rejection) -> Claims {
     guard let bearer = request.bearer else { throw .unauthorized(.missing) }
-    let verdict = unsafe bearer.withUnsafeBytes { unsafe tokens.verify($0, at: Clock.now.milliseconds) }
-    switch verdict {
+    switch unsafe bearer.withUnsafeBytes({ unsafe tokens.verify($0, at: Clock.now.milliseconds) }) {
     case .failure(let refusal): throw .unauthorized(refusal)
-    case .success(let claims):
-      guard claims.isPremium || claims.isAdmin else { throw .premiumRequired(rules.requiredRole) }
-      guard let user = UserID(claims.user) else { throw .unauthorized(.subject) }
-      return user
+    case .success(let claims): return claims
     }
   }
 

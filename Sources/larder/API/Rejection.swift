@@ -32,6 +32,9 @@ struct Rejection: Error {
     Rejection(.forbidden, "premium_required", "the token is good, but it does not carry the role \(role)")
   }
 
+  static let adminRequired = Rejection(
+    .forbidden, "admin_required", "the token is good, but it does not carry the role \(AccessRules.adminRole)")
+
   static let notFound = Rejection(.notFound, "not_found", "there is no such download of yours")
 
   static func nothingHere(_ detail: String) -> Rejection { Rejection(.notFound, "not_found", detail) }
@@ -79,5 +82,16 @@ struct Rejection: Error {
   /// The disk or the ledger failed us.
   static func `internal`(_ request: UInt64) -> Rejection {
     Rejection(.internalServerError, "internal", "our fault, logged as request \(request)")
+  }
+}
+
+extension Status {
+  /// The stable code of a request that is not one, by the status that it is refused with.
+  var refusalCode: String {
+    switch self {
+    case .contentTooLarge: "request_too_large"
+    case .requestHeaderFieldsTooLarge: "head_too_large"
+    default: "invalid_request"
+    }
   }
 }

@@ -60,11 +60,14 @@ struct Serve: ParsableCommand {
       let changes = daemon.configuration.changes(to: fresh)
       let settings = try await Settings(daemon.configuration.reloading(to: fresh), makesKey: false)
       daemon.reload(settings, kept: changes.kept)
+      daemon.metrics.count(.configReloads, "reloaded")
       log.notice("configuration.reloaded", "configuration reloaded")
     } catch let errors as ConfigurationErrors {
+      daemon.metrics.count(.configReloads, "kept")
       let first = "\(errors)".split(separator: "\n").first ?? ""
       log.notice("configuration.kept", "configuration kept: \(first)")
     } catch {
+      daemon.metrics.count(.configReloads, "kept")
       log.notice("configuration.kept", "configuration kept: \(path): \(error)")
     }
   }

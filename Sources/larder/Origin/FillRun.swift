@@ -106,7 +106,10 @@ final class FillRun: ChunkTransferOwner {
 
   // MARK: ChunkTransferOwner
 
-  func received(_ count: Int) { speed.add(count, at: Clock.steady) }
+  func received(_ count: Int) {
+    speed.add(count, at: Clock.steady)
+    origin.metrics.count(.fillBytes, by: count)
+  }
 
   func received(block: Int, _ bytes: [UInt8], by transfer: ChunkTransfer) {
     fill.progressed()
@@ -122,6 +125,7 @@ final class FillRun: ChunkTransferOwner {
 
   func ended(_ transfer: ChunkTransfer, arrived: Int, _ outcome: FetchOutcome) {
     transfers[ObjectIdentifier(transfer)] = nil
+    if let code = outcome.code { origin.metrics.count(.originErrors, code) }
     if outcome == .delivered, let measure = transfer.measure {
       fill.measured(wait: measure.wait, bytes: measure.bytes, duration: measure.duration)
     }

@@ -33,12 +33,14 @@ enum OriginAnswer: Sendable {
 /// Asks the origin.
 @EventLoop
 final class OriginClient {
+  let metrics: Metrics
   private let transfers: Transfers
   private var settings: OriginSettings
   private var signer: SignatureV4?
   static let userAgent = "larder/\(Version.current)"
 
-  init(_ settings: OriginSettings) throws(CurlError) {
+  init(_ settings: OriginSettings, metrics: Metrics) throws(CurlError) {
+    self.metrics = metrics
     // Each fill has its own limit; these only bound what could go wrong.
     transfers = try Transfers(maxConnectionsPerHost: 4096, maxTotal: 4096)
     self.settings = settings
@@ -56,6 +58,12 @@ final class OriginClient {
 
   /// Asks which version of a key there is.
   func head(_ key: String) async -> OriginAnswer {
+    let answer = await answer(for: key)
+    if let code = answer.code { metrics.count(.originErrors, code) }
+    return answer
+  }
+
+  private func answer(for key: String) async -> OriginAnswer {
     do {
       let (head, _) = try await transfers.perform(
         options(for: .head(Array(key.utf8)), quickly: true), bodyLimit: 0)
@@ -142,12 +150,14 @@ final class OriginClient {
     do {
       let (head, body) = try await transfers.perform(options(for: .get(Array(key.utf8))), bodyLimit: limit)
       guard head.status == 200, head["etag"] != nil else {
+        metrics.count(.originErrors, "origin_error")
         let failure = "\(key): the origin answers with status \(head.status)"
         return .failure(
           OriginProblem(description: head.status == 200 ? "\(key): the answer is not a store's" : failure))
       }
       return .success(body)
     } catch {
+      if let code = OriginAnswer(error).code { metrics.count(.originErrors, code) }
       return .failure(OriginProblem(description: "\(error)"))
     }
   }
@@ -225,6 +235,18 @@ extension OriginAnswer {
     }
   }
 
+  /// The code of a failure, as metrics have it; nil when it is none.
+  var code: String? {
+    switch self {
+    case .found: nil
+    case .missing: "content_not_found"
+    case .denied: "access_denied"
+    case .refused: "origin_refused"
+    case .unreachable: "origin_unreachable"
+    case .troubled: "origin_error"
+    }
+  }
+
   /// The same for a fill; wrong settings are waited out, since a reload mends them and nothing is lost until then.
   var outcome: FetchOutcome {
     switch self {
@@ -239,6 +261,17 @@ extension OriginAnswer {
 }
 
 extension FetchOutcome {
+  /// The code of a failure, as metrics have it; nil when the origin failed nobody.
+  var code: String? {
+    switch self {
+    case .delivered, .changed, .abandoned: nil
+    case .unreachable: "origin_unreachable"
+    case .troubled: "origin_error"
+    case .missing: "content_not_found"
+    case .denied: "access_denied"
+    }
+  }
+
   init(_ error: CurlError) { self = error.kind == .cancelled ? .abandoned : OriginAnswer(error).outcome }
 }
 

@@ -105,7 +105,7 @@ final class HTTPConnection {
           input = unsafe Array(rest)
           return
         case .refused(let refusal):
-          return refuse(refusal.status, code: Self.code(of: refusal.status), detail: refusal.reason.description)
+          return refuse(refusal.status, code: refusal.status.refusalCode, detail: refusal.reason.description)
         case .complete(let length):
           let head = unsafe UnsafeRawBufferPointer(rebasing: rest[..<length])
           unsafe rest = UnsafeRawBufferPointer(rebasing: rest[length...])
@@ -122,7 +122,7 @@ final class HTTPConnection {
         case .more: break
         case .done: bodyArrived(head, content)
         case .refused(let refusal):
-          return refuse(refusal.status, code: Self.code(of: refusal.status), detail: refusal.reason.description)
+          return refuse(refusal.status, code: refusal.status.refusalCode, detail: refusal.reason.description)
         }
       case .answering, .sending, .streaming:
         // One answer at a time: what the client sent ahead waits, and the socket is not read meanwhile.
@@ -152,7 +152,7 @@ final class HTTPConnection {
       if unsafe server.handler.answerNow(server.head, in: bytes, on: self) { return }
       unsafe answer(APIRequest(number: server.nextRequestNumber(), server.head, in: bytes, body: []))
     case .refused(let refusal):
-      refuse(refusal.status, code: Self.code(of: refusal.status), detail: refusal.reason.description)
+      refuse(refusal.status, code: refusal.status.refusalCode, detail: refusal.reason.description)
     case .more:
       if server.head.expectsContinue, server.head.version == .http11 { sendContinue() }
       deadline = EventLoop.now.milliseconds + server.limits.headerTimeout
@@ -213,6 +213,7 @@ final class HTTPConnection {
 
   /// Sends a whole answer from memory.
   func send(_ status: Status, _ type: MediaType, _ body: [UInt8], _ fields: [Reply.Field], isHead: Bool) {
+    metrics?.answered(status)
     let room = ResponseHead.usualCount + fields.reduce(0) { $0 + $1.value.utf8.count + 64 }
     var bytes = unsafe [UInt8](unsafeUninitializedCapacity: room + body.count) { buffer, count in
       var head = unsafe ResponseHead(status, into: UnsafeMutableRawBufferPointer(buffer))
@@ -236,14 +237,6 @@ final class HTTPConnection {
     send(status, .problemJSON, problem.json, [], isHead: false)
   }
 
-  private static func code(of status: Status) -> String {
-    switch status {
-    case .contentTooLarge: "request_too_large"
-    case .requestHeaderFieldsTooLarge: "head_too_large"
-    default: "invalid_request"
-    }
-  }
-
   private func sendContinue() {
     let line = Array("HTTP/1.1 100 Continue\r\n\r\n".utf8)
     // A few bytes into a socket that is waiting for us: they fit, or the client is not there.
@@ -252,6 +245,9 @@ final class HTTPConnection {
 
   /// What the answer says in `Connection`, nil for nothing; for whoever renders the head (RFC 9112, section 9.3).
   var persistence: StaticString? { !keepsAlive ? "close" : mustSayKept ? "keep-alive" : nil }
+
+  /// Where answers are counted; nil when they are not.
+  var metrics: Metrics? { server.metrics }
 
   /// The shared buffer to render an answer in.
   var scratch: UnsafeMutableRawBufferPointer { unsafe server.scratch }
@@ -282,7 +278,9 @@ final class HTTPConnection {
 
   /// Sends as much as the socket takes and a turn allows.
   private func pump() {
-    switch output.pump(into: descriptor) {
+    let progress = output.pump(into: descriptor)
+    metrics?.count(.playBytes, by: output.takeFileBytes())
+    switch progress {
     case .done: finished()
     case .blocked: wait()
     case .turnOver:
@@ -342,6 +340,7 @@ final class HTTPConnection {
       head.append("Connection", "close")
       count = head.end()
     }
+    metrics?.answered(.ok)
     state = .streaming(subscriber)
     output.set(bytes)
     subscriber.arrived = { [weak self] bytes in self?.push(bytes) }

@@ -27,6 +27,8 @@ struct ServerLimits: Sendable {
 @safe
 final class HTTPServer {
   let handler: any RequestHandler
+  /// Where its answers are counted; nil for a server that is not worth counting.
+  let metrics: Metrics?
   private(set) var limits: ServerLimits
   private(set) var isDraining = false
   private var listeners: [Listener] = []
@@ -45,9 +47,10 @@ final class HTTPServer {
   /// The head that is being looked at.
   var head = RequestHead()
 
-  init(handler: any RequestHandler, limits: ServerLimits) {
+  init(handler: any RequestHandler, limits: ServerLimits, metrics: Metrics? = nil) {
     self.handler = handler
     self.limits = limits
+    self.metrics = metrics
   }
 
   func use(_ limits: ServerLimits) {

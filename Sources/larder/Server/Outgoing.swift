@@ -40,6 +40,8 @@ struct Outgoing {
   private var body: FileBody?
   /// Up to here the file was warmed; not asked again, or a busy machine would never get on.
   private var warmedEnd = 0
+  /// Bytes of files that were sent and not yet counted.
+  private var fileBytes = 0
 
   nonisolated init() {}
 
@@ -57,6 +59,12 @@ struct Outgoing {
     guard bytes.count + more.count <= limit else { return false }
     bytes += more
     return true
+  }
+
+  /// The bytes of files that were sent since the last time.
+  mutating func takeFileBytes() -> Int {
+    defer { fileBytes = 0 }
+    return fileBytes
   }
 
   mutating func pump(into socket: Int32) -> Progress {
@@ -94,6 +102,7 @@ struct Outgoing {
       case .bytes(let count):
         body!.playable.touch()
         budget -= count
+        fileBytes += count
         body!.range = range.count == count ? nil : ByteRange(first: range.first + count, last: range.last)
         if body!.range == nil, body!.parts == nil { body = nil }
       case .wouldBlock: return .blocked

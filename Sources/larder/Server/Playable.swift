@@ -121,6 +121,7 @@ final class Playable {
         file.descriptor, scratch.baseAddress! + length, range.count, off_t(range.first))
       if got == range.count {
         touch()
+        connection.metrics?.count(.playBytes, by: got)
         return unsafe connection.send(UnsafeRawBufferPointer(rebasing: scratch[..<(length + got)]))
       }
     }
@@ -139,6 +140,7 @@ final class Playable {
   private func render(
     _ status: Status, _ connection: HTTPConnection, _ now: Int, _ fields: (inout ResponseHead) -> Void
   ) -> Int {
+    connection.metrics?.answered(status)
     let room = unsafe UnsafeMutableRawBufferPointer(rebasing: connection.scratch[..<Self.headRoom])
     var head = unsafe ResponseHead(status, into: room)
     head.append("Date", date: now)

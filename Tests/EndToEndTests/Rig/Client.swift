@@ -35,6 +35,11 @@ final class Connection {
     socket = try Socket(port: port)
   }
 
+  /// Connects to a Unix socket.
+  init(path: String) throws {
+    socket = try Socket(path: path)
+  }
+
   deinit { socket.close() }
 
   func send(_ text: String) throws { try socket.send(text.utf8) }

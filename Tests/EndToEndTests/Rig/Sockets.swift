@@ -1,4 +1,4 @@
-// TCP on loopback, blocking, by descriptors: exact enough to send what no library would.
+// TCP on loopback and Unix sockets, blocking, by descriptors: exact enough to send what no library would.
 
 import Glibc
 
@@ -76,6 +76,26 @@ struct Socket: Sendable {
     }
     setTimeout(timeout)
     set(IPPROTO_TCP, TCP_NODELAY, Int32(1))
+  }
+
+  /// Connects to a Unix socket.
+  init(path: String, timeout: Int = 30) throws {
+    descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+    guard descriptor >= 0 else { throw RigFailure.call("socket") }
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: path.utf8) }
+    let connected = unsafe withUnsafePointer(to: &address) { pointer in
+      unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        unsafe connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+      }
+    }
+    guard connected == 0 else {
+      let failure = RigFailure.call("connect to \(path)")
+      _ = Glibc.close(descriptor)
+      throw failure
+    }
+    setTimeout(timeout)
   }
 
   func setTimeout(_ seconds: Int) {

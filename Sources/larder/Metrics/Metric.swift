@@ -1,0 +1,121 @@
+// What the box counts and measures: one table, from which come the counters, the text that a scrape reads, and the
+// section of the reference. Names follow Prometheus' conventions: base units, `_total` for what only grows.
+
+/// A family of numbers that a scrape finds under one name.
+enum Metric: Int, CaseIterable, Sendable {
+  case requests
+  case connections
+  case playBytes
+  case fillBytes
+  case originErrors
+  case evictions
+  case storageBytes
+  case storageFreeBytes
+  case integrityFailures
+  case blocksMended
+  case scrubBytes
+  case configReloads
+  case logLinesDropped
+  case startTime
+  case buildInfo
+
+  /// How a number behaves.
+  enum Kind: String, Sendable {
+    /// It only grows, from 0 at each start.
+    case counter
+    /// It is what it is when it is asked for.
+    case gauge
+  }
+
+  /// What tells the numbers of one family apart. All values are known beforehand, so that each is there from the start
+  /// with 0, and no client can make up new ones.
+  struct Label: Sendable {
+    let name: String
+    let values: [String]
+
+    init(_ name: String, _ values: [String]) {
+      self.name = name
+      self.values = values
+    }
+  }
+
+  /// One row of the table.
+  struct Definition: Sendable {
+    let name: String
+    let kind: Kind
+    /// The base unit; nil for a plain number.
+    let unit: String?
+    let label: Label?
+    /// One sentence.
+    let help: String
+
+    init(_ name: String, _ kind: Kind, unit: String? = nil, label: Label? = nil, _ help: String) {
+      self.name = name
+      self.kind = kind
+      self.unit = unit
+      self.label = label
+      self.help = help
+    }
+
+    /// How many numbers the family has.
+    var count: Int { label?.values.count ?? 1 }
+  }
+
+  /// The table, in the order of the cases.
+  static let table: [Definition] = allCases.map(\.row)
+
+  var definition: Definition { Self.table[rawValue] }
+
+  private var row: Definition {
+    switch self {
+    case .requests:
+      Definition(
+        "larder_requests_total", .counter, label: Label("status", ["2xx", "3xx", "4xx", "5xx"]),
+        "Requests of the network that were answered, by the class of their status.")
+    case .connections:
+      Definition("larder_connections", .gauge, "Connections of the network that are open.")
+    case .playBytes:
+      Definition("larder_play_bytes_total", .counter, unit: "bytes", "Bytes of titles handed to players.")
+    case .fillBytes:
+      Definition("larder_fill_bytes_total", .counter, unit: "bytes", "Bytes of titles that came from the origin.")
+    case .originErrors:
+      Definition(
+        "larder_origin_errors_total", .counter,
+        label: Label(
+          "code", ["origin_unreachable", "origin_error", "origin_refused", "access_denied", "content_not_found"]),
+        "Requests to the origin that failed, by what the failure means.")
+    case .evictions:
+      Definition(
+        "larder_evictions_total", .counter, label: Label("cause", ["quota", "room", "unowned"]),
+        "Downloads removed for their user's quota or the box's room, and whole objects that no one owned.")
+    case .storageBytes:
+      Definition(
+        "larder_storage_bytes", .gauge, unit: "bytes", label: Label("state", ["complete", "filling", "discarded"]),
+        "What the ledger charges the disk: whole objects, those on their way at full size, and files yet to be removed."
+      )
+    case .storageFreeBytes:
+      Definition(
+        "larder_storage_free_bytes", .gauge, unit: "bytes", "What the file system of the data directory has free.")
+    case .integrityFailures:
+      Definition(
+        "larder_integrity_failures_total", .counter, label: Label("found", ["play", "scrub", "fill", "verify"]),
+        "Findings of stored bytes that are missing or differ from their checksum, by who found them.")
+    case .blocksMended:
+      Definition("larder_blocks_mended_total", .counter, "Bad or missing blocks that were fetched again.")
+    case .scrubBytes:
+      Definition("larder_scrub_bytes_total", .counter, unit: "bytes", "Stored bytes that the scrub has read.")
+    case .configReloads:
+      Definition(
+        "larder_config_reloads_total", .counter, label: Label("result", ["reloaded", "kept"]),
+        "Orders to read the configuration again, by whether the new one was taken.")
+    case .logLinesDropped:
+      Definition(
+        "larder_log_lines_dropped_total", .counter, "Lines of the log that were lost because nobody read them in time.")
+    case .startTime:
+      Definition("larder_start_time_seconds", .gauge, unit: "seconds", "When the daemon started, since 1970.")
+    case .buildInfo:
+      Definition(
+        "larder_build_info", .gauge, label: Label("version", [Version.current]), "Always 1; the version is the news.")
+    }
+  }
+}
