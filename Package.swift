@@ -74,8 +74,10 @@ let package = Package(
     + ["Access", "Cache", "Configuration", "Curl", "HTTP", "LMDB", "Loop", "S3"].map { name in
       .testTarget(name: "\(name)Tests", dependencies: [.byName(name: name)], swiftSettings: settings)
     } + [
+      // Parts of the program itself that need neither it nor an origin.
+      .testTarget(name: "ProgramTests", dependencies: ["larder", "HTTP", "Loop"], swiftSettings: settings),
       // The built program against a real S3 server.
-      .testTarget(name: "EndToEndTests", dependencies: ["larder"], swiftSettings: settings)
+      .testTarget(name: "EndToEndTests", dependencies: ["larder"], swiftSettings: settings),
     ],
   swiftLanguageModes: [.v6]
 )

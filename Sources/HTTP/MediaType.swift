@@ -11,7 +11,7 @@ public enum MediaType: UInt8, Sendable, CaseIterable {
   case hls, dash, webVTT, subRip
   case jpeg, png, webP, gif, svg
   case json, problemJSON, html, text, css, javaScript, eventStream
-  case metrics
+  case metrics, ndjson
 
   /// The type's name, with its character set where that matters.
   public var name: StaticString {
@@ -47,6 +47,7 @@ public enum MediaType: UInt8, Sendable, CaseIterable {
     case .css: "text/css; charset=utf-8"
     case .javaScript: "text/javascript; charset=utf-8"
     case .eventStream: "text/event-stream"
+    case .ndjson: "application/x-ndjson"
     case .metrics: "text/plain; version=0.0.4; charset=utf-8"
     }
   }

@@ -160,8 +160,7 @@ extension API {
 
   /// `GET /api/downloads/events`
   func follow(_ request: APIRequest, _ user: UserID) throws -> Reply {
-    if request.method == .head { return .bytes(.ok, .eventStream, []) }
-    return .events(box.events.subscribe(user)) { [events = box.events] in events.greet($0) }
+    .stream(box.events.subscribe(user))
   }
 
   // MARK: Change

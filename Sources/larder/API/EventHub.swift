@@ -6,18 +6,26 @@ import Loop
 
 /// One open event stream.
 @EventLoop
-final class EventSubscriber: Sendable {
+final class EventSubscriber: AnswerStream {
   let user: UserID
+  let mediaType = MediaType.eventStream
+  let isFinite = false
+  let isOver = false
   /// Takes bytes for the client.
   var arrived: (@EventLoop ([UInt8]) -> Void)?
   fileprivate var told: [DownloadID: (view: DownloadView, at: Cache.Timestamp)] = [:]
   /// When the last comment went out.
   fileprivate var commented = Clock.steady
+  fileprivate var began: (@EventLoop (EventSubscriber) -> Void)?
   fileprivate var cancelled: (@EventLoop () -> Void)?
 
   fileprivate init(_ user: UserID) { self.user = user }
 
-  /// The client is gone.
+  func begin(inChunks: Bool) { began?(self) }
+
+  /// Nothing waits for that: a client that does not read loses its stream.
+  func drained() {}
+
   func cancel() {
     arrived = nil
     cancelled?()
@@ -52,10 +60,11 @@ final class EventHub {
   /// would come too late. In milliseconds.
   private static let heartbeat: Int64 = 15_000 - 550
 
-  /// A new stream; it begins with the state of everything unfinished.
+  /// A new stream; once its head is out it begins with the state of everything unfinished.
   func subscribe(_ user: UserID) -> EventSubscriber {
     let subscriber = EventSubscriber(user)
     let id = ObjectIdentifier(subscriber)
+    subscriber.began = { [weak self] in self?.greet($0) }
     subscriber.cancelled = { [weak self] in self?.remove(id, of: user) }
     subscribers[user, default: [:]][id] = subscriber
     if !timer.isActive {
@@ -65,7 +74,7 @@ final class EventHub {
   }
 
   /// Tells the current state to a stream that has just begun.
-  func greet(_ subscriber: EventSubscriber) {
+  private func greet(_ subscriber: EventSubscriber) {
     let now = Clock.steady
     subscriber.comment("larder", at: now)
     for view in currentViews(subscriber.user) { subscriber.tell(view, at: now) }

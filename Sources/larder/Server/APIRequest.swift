@@ -54,8 +54,8 @@ enum Reply: Sendable {
   case bytes(Status, MediaType, [UInt8], [Field] = [])
   /// A title's bytes; the request's own head says which of them.
   case play(Playable)
-  /// Events until the client goes; the greeting is for the stream once it is open.
-  case events(EventSubscriber, greeting: @EventLoop @Sendable (EventSubscriber) -> Void)
+  /// What is made while it is sent: events, lines.
+  case stream(any AnswerStream)
 
   /// A header field beyond the usual ones.
   struct Field: Sendable {

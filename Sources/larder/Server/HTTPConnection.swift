@@ -17,8 +17,8 @@ final class HTTPConnection {
     case answering
     /// Bytes of an answer are waiting for the socket.
     case sending
-    /// Server-sent events, until the client goes.
-    case streaming(EventSubscriber)
+    /// An answer that is made while it is sent, until it is over or the client goes.
+    case streaming(any AnswerStream)
     /// The last answer is out; what the client still sends is read away, so that it gets the answer and no reset.
     case lingering
     case closed
@@ -68,7 +68,7 @@ final class HTTPConnection {
     switch state {
     case .head, .body: readable()
     case .sending: pump()
-    case .streaming: events.contains(.writable) ? flushEvents() : discardInput()
+    case .streaming: events.contains(.writable) ? flushStream() : discardInput()
     case .lingering: discardInput()
     case .answering: if events.contains(.failed) { close() }
     case .closed: break
@@ -205,9 +205,7 @@ final class HTTPConnection {
         _ = unsafe RequestParser.parse(bytes, into: &head)
         unsafe playable.answer(head, in: bytes, on: self)
       }
-    case .events(let subscriber, let greet):
-      stream(subscriber)
-      greet(subscriber)
+    case .stream(let stream): begin(stream, isHead: request.method == .head)
     }
   }
 
@@ -327,36 +325,36 @@ final class HTTPConnection {
     discardInput()
   }
 
-  // MARK: Events
+  // MARK: Streams
 
-  private func stream(_ subscriber: EventSubscriber) {
+  private func begin(_ stream: any AnswerStream, isHead: Bool) {
     keepsAlive = false
-    let bytes = unsafe [UInt8](unsafeUninitializedCapacity: ResponseHead.usualCount) { buffer, count in
-      var head = unsafe ResponseHead(.ok, into: UnsafeMutableRawBufferPointer(buffer))
-      head.append("Date", date: HTTPServer.seconds)
-      head.append("Content-Type", MediaType.eventStream.name)
-      head.append("Cache-Control", "no-store")
-      head.append("X-Accel-Buffering", "no")
-      head.append("Connection", "close")
-      count = head.end()
-    }
+    let inChunks = stream.isFinite && !mustSayKept
     metrics?.answered(.ok)
-    state = .streaming(subscriber)
-    output.set(bytes)
-    subscriber.arrived = { [weak self] bytes in self?.push(bytes) }
-    readiness.watch([.readable, .disconnected])
-    flushEvents()
+    output.set(stream.head(inChunks: inChunks))
+    guard !isHead else {
+      stream.cancel()
+      return startSending()
+    }
+    state = .streaming(stream)
+    stream.arrived = { [weak self] bytes in self?.push(bytes) }
+    flushStream()
+    stream.begin(inChunks: inChunks)
   }
 
   private func push(_ bytes: [UInt8]) {
-    // A client that takes nothing for a quarter of a MiB of events is gone or asleep.
+    // A client that takes nothing for a quarter of a MiB is gone or asleep.
     guard case .streaming = state, output.append(bytes, limit: 256 << 10) else { return close() }
-    flushEvents()
+    flushStream()
   }
 
-  private func flushEvents() {
+  private func flushStream() {
+    guard case .streaming(let stream) = state else { return }
     switch output.pump(into: descriptor) {
-    case .done: readiness.watch([.readable, .disconnected])
+    case .done where stream.isOver: linger()
+    case .done:
+      readiness.watch([.readable, .disconnected])
+      stream.drained()
     case .blocked, .turnOver: readiness.watch([.readable, .writable, .disconnected])
     case .cold, .failed: close()
     }
@@ -387,7 +385,7 @@ final class HTTPConnection {
   /// Ends the connection, whatever it was doing.
   func close() {
     if case .closed = state { return }
-    if case .streaming(let subscriber) = state { subscriber.cancel() }
+    if case .streaming(let stream) = state { stream.cancel() }
     state = .closed
     readiness.close()
     _ = Glibc.close(descriptor)
