@@ -126,6 +126,13 @@ extension Ledger {
     return true
   }
 
+  /// The checksums of all blocks, of those that are there and of those that are expected; nil where nothing is known.
+  public func knownChecksums(
+    of object: StoredObject, in tx: borrowing some Reading & ~Copyable
+  ) throws -> [UInt32?] {
+    try pages(of: object, in: tx) { page, slot in page[slot] ?? page.expected(slot) }
+  }
+
   /// The checksum of one block, nil when it is missing.
   public func checksum(
     ofBlock index: Int, of id: ObjectID, in tx: borrowing some Reading & ~Copyable
@@ -143,15 +150,21 @@ extension Ledger {
 
   /// The checksum of each block, nil where the block is missing.
   public func checksums(of object: StoredObject, in tx: borrowing some Reading & ~Copyable) throws -> [UInt32?] {
-    var checksums: [UInt32?] = []
-    checksums.reserveCapacity(object.blockCount)
+    try pages(of: object, in: tx) { page, slot in page[slot] }
+  }
+
+  private func pages<T>(
+    of object: StoredObject, in tx: borrowing some Reading & ~Copyable, _ take: (BlockPage, Int) -> T
+  ) throws -> [T] {
+    var taken: [T] = []
+    taken.reserveCapacity(object.blockCount)
     for number in 0..<pages(of: object) {
       let page = try tx.get(blocks, Key.page(object.id, number)).map { try BlockPage($0) } ?? BlockPage()
       for slot in 0..<min(BlockPage.blocks, object.blockCount - number * BlockPage.blocks) {
-        checksums.append(page[slot])
+        taken.append(take(page, slot))
       }
     }
-    return checksums
+    return taken
   }
 
   /// Every block is there and the whole is what the origin has: from now on it is complete.

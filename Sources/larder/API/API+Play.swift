@@ -19,7 +19,17 @@ extension API {
     }
     guard let download = record, download.user == user, download.isLive else { throw Rejection.notFound }
     guard download.status == .completed else { throw Rejection.notReady(download.status) }
-    guard let playable = try await box.titles.playable(download) else { throw Rejection.notFound }
+    let playable: Playable
+    do {
+      guard let opened = try await box.titles.playable(download) else { throw Rejection.notFound }
+      playable = opened
+    } catch let error as DiskError {
+      box.log.fault("play.open", "\(error)", [.download: "\(download.id)", .request: "\(request.number)"])
+      throw Rejection.unavailable(box.fills.trouble(of: download.object), at: Clock.steady)
+    }
+    if case .missing(let trouble) = await playable.prepare(playable.plan(of: request)) {
+      throw Rejection.unavailable(trouble, at: Clock.steady)
+    }
     return .play(playable)
   }
 

@@ -33,7 +33,9 @@ final class API: RequestHandler {
         case .good = unsafe box.door.verify(link: token, for: id, of: user)
       else { return false }
     }
-    unsafe playable.answer(head, in: bytes, on: connection)
+    let plan = unsafe playable.plan(head, in: bytes)
+    guard playable.isReady(for: plan) else { return false }
+    playable.carryOut(plan, isHead: head.method == .head, on: connection)
     return true
   }
 

@@ -14,6 +14,7 @@ final class Box {
   let fills: Fills
   let catalogue: Catalogue
   let titles: OpenTitles
+  let losses: Losses
   let events: EventHub
   let metrics: Metrics
   let log: EventLog
@@ -38,9 +39,12 @@ final class Box {
     self.metrics = metrics
     self.log = log
     self.keyOf = keyOf
-    titles = OpenTitles(volume: volume, ledger: writer.ledger)
+    losses = Losses(writer: writer, log: log)
+    titles = OpenTitles(
+      Shelf(ledger: writer.ledger, volume: volume, fills: fills, losses: losses, log: log))
     events = EventHub()
     titles.played = { [unowned self] in played($0) }
+    fills.heardOfBlocks = { [unowned self] in titles.heardOfBlocks(of: $0) }
     fills.willDecide = { [unowned self] in flushPlays() }
     events.currentViews = { [unowned self] user in
       let filter = DownloadFilter(statuses: [.pending, .downloading, .paused], limit: 1000)
@@ -62,7 +66,9 @@ final class Box {
   /// The download as the API shows it.
   func view(_ download: Download) throws -> DownloadView {
     let object = try read { ledger, tx in try ledger.object(download.object, in: tx) }
-    let live = download.status.isUnfinished ? fills.live(download) : (bytesPerSecond: 0, trouble: nil)
+    let live =
+      download.status.isUnfinished
+      ? fills.live(download) : (bytesPerSecond: 0, trouble: object.flatMap { fills.trouble(of: $0.id) })
     return DownloadView(
       download: download, downloadedBytes: object?.shownBytes(of: download) ?? download.endedBytes,
       bytesPerSecond: live.bytesPerSecond, trouble: live.trouble ?? download.trouble,
@@ -85,6 +91,10 @@ final class Box {
     }
     for object in change.goneObjects { fills.forget(object) }
     for (cause, count) in change.evictions { metrics.count(.evictions, cause.rawValue, by: count) }
+    for object in change.damagedObjects {
+      fills.lookAgain(object)
+      titles.damaged(object)
+    }
     if change.queueChanged { fills.schedule() }
   }
 

@@ -1,14 +1,14 @@
 // Titles that are being played, open and ready: a play of one costs no ledger read and no open.
 
 import Cache
+import Glibc
 import LMDB
 import Loop
 
 /// The playables that are remembered, least recently used out first.
 @EventLoop
 final class OpenTitles {
-  private let volume: Volume
-  private let ledger: Ledger
+  private let shelf: Shelf
   private var open: [DownloadID: (playable: Playable, used: UInt64)] = [:]
   private var uses: UInt64 = 0
   /// Called whenever bytes of a title go out.
@@ -17,10 +17,7 @@ final class OpenTitles {
   /// How many files are kept open for the next play.
   private static let limit = 256
 
-  init(volume: Volume, ledger: Ledger) {
-    self.volume = volume
-    self.ledger = ledger
-  }
+  init(_ shelf: Shelf) { self.shelf = shelf }
 
   /// The playable of a download, when it is remembered.
   func known(_ id: DownloadID) -> Playable? {
@@ -35,14 +32,24 @@ final class OpenTitles {
     if let known = known(download.id) { return known }
     // A delete may come while the disk is busy: its file may then be gone, which is no fault.
     let opened: Result<ObjectFile, DiskError>
-    do { opened = .success(try await volume.openForReading(download.object)) } catch { opened = .failure(error) }
-    let current = try ledger.environment.read { tx in
-      try ledger.download(download.id, in: tx).map { ($0, try ledger.object($0.object, in: tx)) }
+    do { opened = .success(try await shelf.volume.openForReading(download.object)) } catch { opened = .failure(error) }
+    let current = try shelf.ledger.environment.read { tx in
+      try shelf.ledger.download(download.id, in: tx).map { ($0, try shelf.ledger.object($0.object, in: tx)) }
     }
     guard case (let now, let object?)? = current, now.isLive, now.status == .completed,
       now.object == download.object
     else { return nil }
-    let playable = Playable(download: now, object: object, file: try opened.get(), played: played)
+    let file: ObjectFile
+    switch opened {
+    case .success(let found): file = found
+    case .failure(let error) where error.code == ENOENT:
+      try await shelf.losses.recover(object, shelf.volume, foundBy: .play)
+      shelf.fills.mend(object.id)
+      // Back from a link, it opens now; else its blocks are on their way.
+      file = try await shelf.volume.openForReading(object.id)
+    case .failure(let error): throw error
+    }
+    let playable = Playable(download: now, reader(of: object, file), played: played)
     uses += 1
     open[download.id] = (playable, uses)
     if open.count > Self.limit, let oldest = open.min(by: { $0.value.used < $1.value.used }) {
@@ -51,6 +58,23 @@ final class OpenTitles {
     return playable
   }
 
+  /// One reader serves all who own the object.
+  private func reader(of object: StoredObject, _ file: ObjectFile) -> ObjectReader {
+    let others = open.values.lazy.compactMap(\.playable.reader)
+    return others.first { $0.object.id == object.id } ?? ObjectReader(object, file, shelf: shelf)
+  }
+
   /// It is deleted or evicted: a response under way may finish, no new one begins.
   func forget(_ id: DownloadID) { open[id] = nil }
+
+  /// Blocks of an object came in.
+  func heardOfBlocks(of object: ObjectID) {
+    for entry in open.values { entry.playable.reader.map { if $0.object.id == object { $0.heardOfBlocks() } } }
+  }
+
+  /// Blocks of an object were lost, perhaps with its file: who asks next opens it anew.
+  func damaged(_ object: ObjectID) {
+    heardOfBlocks(of: object)
+    open = open.filter { $0.value.playable.reader?.object.id != object }
+  }
 }

@@ -64,6 +64,16 @@ struct Rejection: Error {
     Rejection(.badGateway, "origin_refused", "\(why); this is for the box's administrator to mend")
   }
 
+  /// Bytes that the disk has lost are not there again yet; the rest of the title plays.
+  static func unavailable(_ trouble: Trouble?, at now: Cache.Timestamp) -> Rejection {
+    let why = trouble.map { ": \($0.message)" } ?? ""
+    let wait = trouble?.nextAttempt.map { max(1, min(60, ($0.milliseconds - now.milliseconds + 999) / 1000)) } ?? 2
+    return Rejection(
+      .serviceUnavailable, (trouble?.code ?? .storageError).word,
+      "the disk lost these bytes, and they are not fetched again yet\(why); other parts of the title play",
+      [Reply.Field("Retry-After", "\(wait)")])
+  }
+
   static func refused(_ refusal: Cache.Refusal) -> Rejection {
     switch refusal {
     case .quotaExceeded(let limit, let used, let reserved, let needed):

@@ -137,24 +137,6 @@ private final class Opening {
   }
 }
 
-/// What tells that a file is still the one that was digested.
-private struct FileStamp: Sendable, Equatable {
-  let inode: UInt64
-  let size: Int
-  /// Since 1970.
-  let seconds: Int
-  let nanoseconds: Int
-
-  init(_ path: String) throws(DiskError) {
-    var status = stat()
-    guard unsafe stat(path, &status) == 0 else { throw DiskError("look at \(path)", errno) }
-    inode = UInt64(status.st_ino)
-    size = Int(status.st_size)
-    seconds = status.st_mtim.tv_sec
-    nanoseconds = status.st_mtim.tv_nsec
-  }
-}
-
 /// An error answer of an object store.
 private struct StoreRefusal: Error {
   let status: Status

@@ -1,4 +1,4 @@
-// How a task on the loop waits for "something happened".
+// How tasks on the loop wait for "something happened".
 
 import Cache
 import Loop
@@ -33,5 +33,26 @@ final class Bell {
     }
     await withCheckedContinuation { waiter = $0 }
     rung = false
+  }
+}
+
+/// Rung by callbacks, heard by everybody who waits at that moment.
+@EventLoop
+final class Chimes {
+  private var waiting: [CheckedContinuation<Void, Never>] = []
+  private let timer = Timer()
+
+  /// Wakes all who wait.
+  func ring() {
+    timer.stop()
+    let woken = waiting
+    waiting = []
+    for one in woken { one.resume() }
+  }
+
+  /// Waits for a ring, for a fifth of a second at the most: who waits looks again for what no ring tells.
+  func wait() async {
+    if !timer.isActive { timer.start(after: .milliseconds(200)) { [weak self] in self?.ring() } }
+    await withCheckedContinuation { waiting.append($0) }
   }
 }

@@ -28,6 +28,10 @@ final class FillRun: ChunkTransferOwner {
   private let bell = Bell()
   private var transfers: [ObjectIdentifier: ChunkTransfer] = [:]
   private var isStopped = false
+  /// Whether a block came that was not what it had been.
+  private(set) var sawOtherBytes = false
+  /// Called when blocks are durable and in the ledger.
+  var heardOfBlocks: @EventLoop () -> Void = {}
   private var speed = SpeedMeter()
 
   init(
@@ -135,10 +139,12 @@ final class FillRun: ChunkTransferOwner {
 
   private func stored(_ blocks: [Int]) {
     fill.stored(blocks)
+    heardOfBlocks()
     bell.ring()
   }
 
   private func lost(_ blocks: [Int], _ why: any Error) {
+    if why is OtherBytes { sawOtherBytes = true }
     fill.lost(blocks, because: "\(why)", at: Clock.steady)
     bell.ring()
   }

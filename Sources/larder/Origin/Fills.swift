@@ -60,6 +60,24 @@ final class Fills {
     return (errand.run?.bytesPerSecond ?? 0, errand.run?.trouble ?? errand.trouble)
   }
 
+  /// Why a damaged object is not whole again; nil while it is worked on, or is whole.
+  func trouble(of object: ObjectID) -> Trouble? {
+    errands[.object(object)].flatMap { $0.run?.trouble ?? $0.trouble }
+  }
+
+  /// Called when blocks of an object came in.
+  var heardOfBlocks: @EventLoop (ObjectID) -> Void = { _ in }
+
+  /// An object lost blocks: a fill of it goes by an old map.
+  func lookAgain(_ object: ObjectID) { errands[.object(object)]?.lookAgain() }
+
+  /// Somebody waits for blocks of a damaged object: mending begins at once, whatever else waits for its turn.
+  func mend(_ object: ObjectID) {
+    guard errands[.object(object)] == nil, !isStopped else { return }
+    let state = try? writer.ledger.environment.read { tx in try writer.ledger.object(object, in: tx)?.state }
+    if state == .mending { start(.object(object), isMend: true) }
+  }
+
   /// The objects that are being brought in.
   var activeObjects: [ObjectID] {
     errands.keys.compactMap { if case .object(let id) = $0 { id } else { nil } }
@@ -104,12 +122,18 @@ final class Fills {
           continue
         }
         let owners = try ledger.owners(of: id, in: tx).compactMap { try ledger.download($0, in: tx) }
-        if !owners.contains(where: { $0.status == .pending || $0.status == .downloading }) { errand.stop() }
+        let isWanted = owners.contains { $0.status == .pending || $0.status == .downloading }
+        if !isWanted, try ledger.object(id, in: tx)?.state != .mending { errand.stop() }
         toBegin += owners.filter { $0.status == .pending }.map(\.id)
       }
       for errand in errands.values.filter({ $0.turn.wantedSince != nil })
         .sorted(by: { $0.turn.wantedSince! < $1.turn.wantedSince! })
       where !errand.turn.isHeld && holding < settings.active { errand.turn.give() }
+      // What was whole goes before what never was, and takes no turn away from it: it is little, and somebody misses it.
+      for object in try ledger.mends(limit: Self.look, in: tx) where errands[.object(object)] == nil {
+        guard errands.values.count(where: \.isMend) < settings.active else { break }
+        start(.object(object), isMend: true)
+      }
       for entry in try ledger.queue(limit: Self.look, in: tx) {
         let subject: Errand.Subject = entry.object == .none ? .version(of: entry.download) : .object(entry.object)
         // What is whole needs only its link, no turn and no origin. A commit that makes it so starts that by itself
@@ -133,13 +157,15 @@ final class Fills {
     holding < settings.active && errands.count < settings.active + Self.patience
   }
 
-  private var holding: Int { errands.values.count { $0.turn.isHeld } }
+  private var holding: Int { errands.values.count { $0.turn.isHeld && !$0.isMend } }
 
-  private func start(_ subject: Errand.Subject) {
+  private func start(_ subject: Errand.Subject, isMend: Bool = false) {
     let errand = Errand(
       subject, writer: writer, volume: volume, origin: origin, rate: rate, renewals: renewals,
       settings: settings, log: log)
+    errand.isMend = isMend
     errand.willDecide = { [weak self] in self?.willDecide() }
+    if case .object(let id) = subject { errand.heardOfBlocks = { [weak self] in self?.heardOfBlocks(id) } }
     errand.turn.changed = { [weak self] in self?.schedule() }
     errands[subject] = errand
     errand.task = EventLoop.spawn { [self] in

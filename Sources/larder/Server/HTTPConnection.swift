@@ -291,11 +291,23 @@ final class HTTPConnection {
         task = nil
         if case .sending = state { pump() }
       }
-    case .failed:
-      // Part of an answer is out: only a reset tells the client that the rest will not come.
-      Socket.resetOnClose(descriptor)
-      close()
+    case .unverified(let reader, let block):
+      readiness.watch([])
+      task = EventLoop.spawn { [self] in
+        let readiness = await reader.ready(block)
+        task = nil
+        guard case .sending = state else { return }
+        if case .ready = readiness { pump() } else { breakOff() }
+      }
+    case .failed: breakOff()
     }
+  }
+
+  /// Part of an answer is out, and the rest will not come: what was sent arrives, and `Content-Length` tells the client that
+  /// it is not the whole (RFC 9112, section 8). A reset would take away what it has not read yet.
+  private func breakOff() {
+    output = Outgoing()
+    linger()
   }
 
   private func wait() {
@@ -356,7 +368,7 @@ final class HTTPConnection {
       readiness.watch([.readable, .disconnected])
       stream.drained()
     case .blocked, .turnOver: readiness.watch([.readable, .writable, .disconnected])
-    case .cold, .failed: close()
+    case .cold, .unverified, .failed: close()
     }
   }
 

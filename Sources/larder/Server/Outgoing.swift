@@ -1,6 +1,7 @@
 // What a connection still has to send: bytes from memory, then bytes of a file, a slice at a time.
 
 import CSystem
+import Cache
 import Glibc
 import HTTP
 import Loop
@@ -26,6 +27,8 @@ struct Outgoing {
     case turnOver
     /// The next bytes are not in memory: warm them, then try again.
     case cold(ObjectFile, ByteRange)
+    /// The next block was not compared with its checksum since it came from the disk.
+    case unverified(ObjectReader, Int)
     /// The client is gone, or the file is shorter than it must be.
     case failed
   }
@@ -90,10 +93,19 @@ struct Outgoing {
         continue
       }
       guard budget > 0 else { return .turnOver }
-      let piece = ByteRange(first: range.first, last: min(range.last, range.first + Self.slice - 1))
       let file = body!.playable.file
-      if piece.first >= warmedEnd, !file.isResident(piece) {
-        warmedEnd = piece.last + 1
+      let reader = body!.playable.reader
+      // A piece never crosses the border of a block: each has a checksum of its own.
+      let block = reader?.block(at: range.first) ?? 0
+      let end = reader?.object.bytes(ofBlock: block).upperBound ?? range.first + Self.slice
+      let piece = ByteRange(first: range.first, last: min(range.last, end - 1))
+      let isCold = piece.first >= warmedEnd && !file.isResident(piece)
+      if let reader, isCold || !reader.isVerified(block) {
+        warmedEnd = end
+        return .unverified(reader, block)
+      }
+      if isCold {
+        warmedEnd = end
         return .cold(file, piece)
       }
       switch Socket.sendFile(socket, from: file.descriptor, offset: piece.first, count: piece.count) {
@@ -139,16 +151,12 @@ extension ObjectFile {
   }
 }
 
-/// Reads cold pages into memory on threads of its own, so that the loop never waits for the disk.
+/// Reads cold pages of a file without checksums into memory.
 enum ColdReader {
-  /// A disk answers several questions at once better than one after the other.
-  private static let workers = (0..<4).map { Worker(name: "cold-\($0)") }
-
   /// Returns when the bytes were read once, or could not be: sending them finds out.
   @EventLoop
   static func warm(_ file: ObjectFile, _ range: ByteRange) async {
-    next = (next + 1) % workers.count
-    await workers[next].run {
+    await DiskReaders.next.run {
       // What follows is wanted next.
       posix_fadvise(file.descriptor, off_t(range.first), off_t(range.count * 8), POSIX_FADV_WILLNEED)
       unsafe withUnsafeTemporaryAllocation(byteCount: 64 << 10, alignment: 4096) { buffer in
@@ -161,6 +169,4 @@ enum ColdReader {
       }
     }
   }
-
-  @EventLoop private static var next = 0
 }

@@ -12,6 +12,8 @@ final class Playable {
   /// Who may play it; nil when whoever holds this object has made sure of that.
   let user: UserID?
   let file: ObjectFile
+  /// Looks at each block before it goes out; nil for a file that has no checksums.
+  let reader: ObjectReader?
   let size: Int
   private let etag: [UInt8]
   /// Seconds since 1970.
@@ -27,9 +29,10 @@ final class Playable {
   ///   - lastModified: seconds since 1970.
   ///   - played: called whenever bytes go out.
   init(
-    etag: String, size: Int, lastModified: Int, mediaType: MediaType, file: ObjectFile, user: UserID? = nil,
-    played: @escaping @EventLoop () -> Void = {}
+    etag: String, size: Int, lastModified: Int, mediaType: MediaType, file: ObjectFile,
+    reader: ObjectReader? = nil, user: UserID? = nil, played: @escaping @EventLoop () -> Void = {}
   ) {
+    self.reader = reader
     self.user = user
     self.file = file
     self.size = size
@@ -41,44 +44,78 @@ final class Playable {
 
   /// A completed download: it says what the origin said of it.
   convenience init(
-    download: Download, object: StoredObject, file: ObjectFile, played: @escaping @EventLoop (DownloadID) -> Void
+    download: Download, _ reader: ObjectReader, played: @escaping @EventLoop (DownloadID) -> Void
   ) {
+    let object = reader.object
     let seconds = object.origin.lastModifiedSeconds
     self.init(
       etag: object.origin.version.etag, size: object.size,
       lastModified: Int(seconds > 0 ? seconds : object.created.milliseconds / 1000),
-      mediaType: MediaType(fileExtension: download.fileExtension), file: file, user: download.user
+      mediaType: MediaType(fileExtension: download.fileExtension), file: reader.file, reader: reader,
+      user: download.user
     ) { [id = download.id] in played(id) }
   }
 
   /// Bytes of it go out: it counts as played now.
   func touch() { played() }
 
-  /// Answers a GET or HEAD of the title.
-  func answer(_ request: borrowing RequestHead, in bytes: UnsafeRawBufferPointer, on connection: HTTPConnection) {
-    let now = HTTPServer.seconds
+  /// What a request comes to.
+  enum Plan {
+    case notModified, preconditionFailed, unsatisfiable
+    case whole(isHead: Bool)
+    case single(ByteRange)
+    case several(ByteRangeSet)
+  }
+
+  /// Reads conditions and ranges of a GET or HEAD.
+  func plan(_ request: borrowing RequestHead, in bytes: UnsafeRawBufferPointer) -> Plan {
     let outcome = unsafe etag.withUnsafeBytes { tag in
-      unsafe Conditional.evaluate(request, in: bytes, etag: tag, lastModified: lastModified, now: now)
+      unsafe Conditional.evaluate(request, in: bytes, etag: tag, lastModified: lastModified, now: HTTPServer.seconds)
     }
     switch outcome {
+    case .notModified: return .notModified
+    case .preconditionFailed: return .preconditionFailed
+    case .proceed(let useRange):
+      switch useRange ? unsafe RangeHeader.evaluate(request, in: bytes, length: size) : .whole {
+      case .whole: return .whole(isHead: request.method == .head)
+      case .single(let range): return .single(range)
+      case .several(let ranges): return .several(ranges)
+      case .unsatisfiable: return .unsatisfiable
+      }
+    }
+  }
+
+  /// The same of a request that was copied.
+  func plan(of request: APIRequest) -> Plan {
+    var head = RequestHead()
+    return unsafe request.head.withUnsafeBytes { bytes in
+      _ = unsafe RequestParser.parse(bytes, into: &head)
+      return unsafe plan(head, in: bytes)
+    }
+  }
+
+  /// Answers a GET or HEAD of the title.
+  func answer(_ request: borrowing RequestHead, in bytes: UnsafeRawBufferPointer, on connection: HTTPConnection) {
+    carryOut(unsafe plan(request, in: bytes), isHead: request.method == .head, on: connection)
+  }
+
+  func carryOut(_ plan: Plan, isHead: Bool, on connection: HTTPConnection) {
+    let now = HTTPServer.seconds
+    switch plan {
     case .notModified: head(.notModified, connection, now) { _ in }
     case .preconditionFailed:
       let problem = Problem(
         .preconditionFailed, code: "precondition_failed", detail: "the title is another version than the one you have")
-      connection.send(.preconditionFailed, .problemJSON, problem.json, [], isHead: request.method == .head)
-    case .proceed(let useRange):
-      let asked = useRange ? unsafe RangeHeader.evaluate(request, in: bytes, length: size) : .whole
-      switch asked {
-      case .whole: whole(connection, now, isHead: request.method == .head)
-      case .single(let range): single(range, connection, now)
-      case .several(let ranges): several(ranges, connection, now)
-      case .unsatisfiable:
-        let problem = Problem(
-          .rangeNotSatisfiable, code: "range_not_satisfiable", detail: "the title has \(size) bytes, counted from 0")
-        connection.send(
-          .rangeNotSatisfiable, .problemJSON, problem.json,
-          [Reply.Field("Content-Range", "bytes */\(size)"), Reply.Field("Accept-Ranges", "bytes")], isHead: false)
-      }
+      connection.send(.preconditionFailed, .problemJSON, problem.json, [], isHead: isHead)
+    case .whole(let isHead): whole(connection, now, isHead: isHead)
+    case .single(let range): single(range, connection, now)
+    case .several(let ranges): several(ranges, connection, now)
+    case .unsatisfiable:
+      let problem = Problem(
+        .rangeNotSatisfiable, code: "range_not_satisfiable", detail: "the title has \(size) bytes, counted from 0")
+      connection.send(
+        .rangeNotSatisfiable, .problemJSON, problem.json,
+        [Reply.Field("Content-Range", "bytes */\(size)"), Reply.Field("Accept-Ranges", "bytes")], isHead: false)
     }
   }
 
@@ -116,7 +153,7 @@ final class Playable {
     guard range != nil || parts != nil else { return head(status, connection, now, fields) }
     let scratch = unsafe connection.scratch
     let length = render(status, connection, now, fields)
-    if let range, range.count <= Self.smallBody {
+    if let range, range.count <= Self.smallBody, reader?.isVerified(range.first...range.last) ?? true {
       let got = unsafe larder_read_resident(
         file.descriptor, scratch.baseAddress! + length, range.count, off_t(range.first))
       if got == range.count {

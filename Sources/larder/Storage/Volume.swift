@@ -17,6 +17,11 @@ struct BlockWrite: Sendable {
   let bytes: [UInt8]
 }
 
+/// A block came again in place of one that was lost, and is not what that one was.
+struct OtherBytes: Error, CustomStringConvertible {
+  var description: String { "the origin sent other bytes than it did before; asking once more" }
+}
+
 /// What the disk made of a block. Called on the disk's threads.
 struct BlockReport: Sendable {
   /// Its bytes have left our memory.
@@ -85,19 +90,82 @@ final class Volume: Sendable {
 
   // MARK: Blocks
 
-  /// Opens the object's file, or makes it, and makes its name durable.
+  /// Opens the object's file and makes its name durable. It is made only when the ledger knows of no byte in it.
   ///
   /// The file grows by its blocks and has holes: what is reserved and not yet written is counted in the ledger, so
   /// setting it aside on the disk too would count it twice.
+  ///
+  /// - Throws: `ENOENT` when it is gone with what was in it.
   func open(_ object: StoredObject) async throws(DiskError) -> ObjectFile {
     let (root, name) = (root, StoredPath.object(object.id))
     return try await disk.run { () throws(DiskError) in
-      let descriptor = unsafe openat(root, name, O_RDWR | O_CREAT | O_CLOEXEC, 0o640)
+      let mode = object.storedBytes == 0 ? O_RDWR | O_CREAT | O_CLOEXEC : O_RDWR | O_CLOEXEC
+      let descriptor = unsafe openat(root, name, mode, 0o640)
       guard descriptor >= 0 else { throw DiskError("open \(name)", errno) }
       let file = ObjectFile(owning: descriptor)
+      if file.size > object.size, ftruncate(descriptor, off_t(object.size)) < 0 {
+        throw DiskError("cut \(name)", errno)
+      }
       try DataDirectory.synchronize("objects", below: root)
       return file
     }
+  }
+
+  /// Gives an object whose file is gone its name back from one of its owners' links; false when none has its size.
+  func restore(_ object: StoredObject, from links: [String]) async throws(DiskError) -> Bool {
+    let (root, name) = (root, StoredPath.object(object.id))
+    return try await disk.run { () throws(DiskError) in
+      for link in links {
+        var status = stat()
+        guard unsafe fstatat(root, link, &status, AT_SYMLINK_NOFOLLOW) == 0, Int(status.st_size) == object.size,
+          unsafe linkat(root, link, root, name, 0) == 0
+        else { continue }
+        try DataDirectory.synchronize("objects", below: root)
+        return true
+      }
+      return false
+    }
+  }
+
+  /// Which of the blocks are not what the ledger says, and what is wrong with the first of them.
+  ///
+  /// - Parameters:
+  ///   - checksums: of each block; a block without one is not looked at.
+  ///   - wanted: asked again and again; once it says no, what was found until then is returned.
+  func inspect(
+    _ file: ObjectFile, _ object: StoredObject, _ checksums: [UInt32?], while wanted: @escaping @Sendable () -> Bool
+  ) async -> (good: [StoredBlock], bad: [Int], fault: String) {
+    await digester.run {
+      let check = BlockCheck()
+      var (good, bad, fault): ([StoredBlock], [Int], String) = ([], [], "")
+      for (index, checksum) in checksums.enumerated() {
+        guard let checksum else { continue }
+        guard wanted() else { break }
+        if let found = check.check(file, object.bytes(ofBlock: index), checksum: checksum).fault {
+          if bad.isEmpty { fault = found }
+          bad.append(index)
+        } else {
+          good.append(StoredBlock(index: index, checksum: checksum))
+        }
+      }
+      return (good, bad, fault)
+    }
+  }
+
+  /// Whether two names are of one file.
+  private static func isSame(_ one: String, _ other: String, below root: Int32) -> Bool {
+    var (first, second) = (stat(), stat())
+    return unsafe fstatat(root, one, &first, AT_SYMLINK_NOFOLLOW) == 0
+      && fstatat(root, other, &second, AT_SYMLINK_NOFOLLOW) == 0
+      && first.st_ino == second.st_ino && first.st_dev == second.st_dev
+  }
+
+  /// Whether an open file is still the object's, and no older one whose name is gone.
+  func isCurrent(_ file: ObjectFile, _ id: ObjectID) -> Bool {
+    var (open, named) = (stat(), stat())
+    return unsafe fstat(file.descriptor, &open) == 0
+      && fstatat(root, StoredPath.object(id), &named, AT_SYMLINK_NOFOLLOW) == 0
+      && open.st_ino == named.st_ino && open.st_dev == named.st_dev
   }
 
   /// Opens a whole object for reading.
@@ -165,7 +233,13 @@ final class Volume: Sendable {
       ledger.submit { ledger, tx, change in
         try ledger.record(blocks, of: object, in: tx, &change)
       } done: { result in
-        if case .failure(let error) = result { conclude(good, error) } else { conclude(good, nil) }
+        switch result {
+        case .failure(let error): conclude(good, error)
+        case .success(let different):
+          let others = Set(different ?? [])
+          conclude(good.filter { others.contains($0.block.index) }, OtherBytes())
+          conclude(good.filter { !others.contains($0.block.index) }, nil)
+        }
         backlog.end(round)
       }
     }
@@ -212,6 +286,22 @@ final class Volume: Sendable {
 
   // MARK: Names
 
+  /// Writes what is to be known of a whole object without the ledger beside its file, and makes it durable.
+  func write(_ sums: Sums) async throws(DiskError) {
+    let root = root
+    try await disk.run { () throws(DiskError) in
+      let name = StoredPath.sums(sums.object.id)
+      // Whole or not at all: what was there before stays until the new one is durable.
+      let descriptor = unsafe openat(root, "\(name).new", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o640)
+      guard descriptor >= 0 else { throw DiskError("make \(name)", errno) }
+      let file = ObjectFile(owning: descriptor)
+      try file.write(sums.encoded, at: 0)
+      try file.synchronize()
+      guard unsafe renameat(root, "\(name).new", root, name) == 0 else { throw DiskError("name \(name)", errno) }
+      try DataDirectory.synchronize("objects", below: root)
+    }
+  }
+
   /// Links a whole object at `path` and makes the link durable; what stood there is replaced.
   func link(_ id: ObjectID, at path: String) async throws(DiskError) {
     let root = root
@@ -222,7 +312,10 @@ final class Volume: Sendable {
       } else if errno != EEXIST {
         throw DiskError("make \(folder)", errno)
       }
-      if unsafe linkat(root, StoredPath.object(id), root, path, 0) < 0 {
+      // The same link again needs only to be durable; to take it away first would leave a moment without it.
+      if !Self.isSame(StoredPath.object(id), path, below: root),
+        unsafe linkat(root, StoredPath.object(id), root, path, 0) < 0
+      {
         guard errno == EEXIST else { throw DiskError("link \(path)", errno) }
         guard unsafe unlinkat(root, path, 0) == 0, unsafe linkat(root, StoredPath.object(id), root, path, 0) == 0 else {
           throw DiskError("replace \(path)", errno)
@@ -248,6 +341,9 @@ final class Volume: Sendable {
       var folders: Set<String> = []
       let removed = discards.filter { discard in
         guard unsafe unlinkat(root, discard.path, 0) == 0 || errno == ENOENT else { return false }
+        if discard.path.hasPrefix("objects/") {
+          for tail in [".sums", ".sums.new"] { _ = unsafe unlinkat(root, discard.path + tail, 0) }
+        }
         folders.insert(String(discard.path[..<discard.path.lastIndex(of: "/")!]))
         return true
       }

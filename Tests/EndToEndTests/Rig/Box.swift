@@ -110,6 +110,7 @@ final class Box {
   }
 
   /// Waits for a line of the log.
+  @discardableResult
   func logged(event: String) throws -> JSON {
     try logged("event \(event)") { $0.event?.text == event }
   }

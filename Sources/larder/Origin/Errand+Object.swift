@@ -1,0 +1,217 @@
+// Bringing one object in, top to bottom: take stock, fetch, compare, seal, link, complete. Mending one that was whole goes
+// the same way, with less to fetch.
+
+import Cache
+import Glibc
+import LMDB
+import Loop
+import S3
+
+extension Errand {
+  func bringIn(_ id: ObjectID) async throws {
+    while !isStopped {
+      guard
+        let (object, present) = try read({ ledger, tx in
+          try ledger.object(id, in: tx).map { ($0, try ledger.map(of: $0, in: tx)) }
+        })
+      else { return }
+      if object.state == .complete { return try await finish(object) }
+      guard let file = try await open(object), try await !tookStock(of: object, present, file) else { continue }
+      guard object.origin.version.bucket == origin.bucket else {
+        // Another bucket's answer says nothing of this object.
+        let why = "it is of the bucket \(object.origin.version.bucket), and \(origin.bucket) is configured now"
+        await pause(.originError, why, asked: nil)
+        continue
+      }
+      try await writer.change { ledger, tx, change in
+        try ledger.begin(try ledger.owners(of: id, in: tx), in: tx, &change)
+      }
+      switch await fetch(object, present, file) {
+      case .stopped: break
+      case .whole: try await judge(object, file)
+      case .changed: try await renew(object)
+      case .failed(let trouble):
+        _ = try await fail({ ledger, tx in try ledger.owners(of: id, in: tx) }, trouble)
+        // Who has it completed keeps what there is of it: the rest may come back to the origin.
+        if object.state == .mending { await pause(trouble.code, trouble.message, asked: nil) }
+      }
+    }
+  }
+
+  private func fetch(_ object: StoredObject, _ present: BlockMap, _ file: ObjectFile) async -> FillRun.Ending {
+    let run = FillRun(
+      object, present: present, file: file, origin: origin, volume: volume, rate: rate, settings: settings,
+      turn: turn)
+    // An order to stop that came while the file was opened.
+    guard !isStopped else { return .stopped }
+    run.heardOfBlocks = heardOfBlocks
+    self.run = run
+    defer { self.run = nil }
+    trouble = nil
+    let ending = await run.run()
+    if run.sawOtherBytes { mustCompare = true }
+    return ending
+  }
+
+  // MARK: What is there
+
+  /// The object's file; nil when it was gone and the ledger knows that now.
+  private func open(_ object: StoredObject) async throws -> ObjectFile? {
+    do { return try await volume.open(object) } catch  where error.code == ENOENT {
+      try await losses.recover(object, volume, foundBy: .fill)
+      return nil
+    }
+  }
+
+  /// Compares the ledger's map with the file before anything is fetched; true when the map changed by that.
+  ///
+  /// What lies behind the end of the file is lost. Of what was lost before, some may be there after all: a disk that was
+  /// away gives everything back.
+  private func tookStock(of object: StoredObject, _ present: BlockMap, _ file: ObjectFile) async throws -> Bool {
+    let end = file.size
+    let beyond = (0..<object.blockCount).filter {
+      present.contains($0) && object.bytes(ofBlock: $0).upperBound > end
+    }
+    guard beyond.isEmpty else {
+      try await losses.report(beyond, of: object.id, foundBy: .fill, "the file ends before it")
+      return true
+    }
+    guard object.state == .mending, !hasTakenStock else { return false }
+    hasTakenStock = true
+    var known = try read { ledger, tx in try ledger.knownChecksums(of: object, in: tx) }
+    for index in known.indices {
+      if present.contains(index) { known[index] = nil } else if known[index] == nil { mustCompare = true }
+    }
+    let flag = stopFlag
+    let found = await volume.inspect(file, object, known) { !flag.isRaised }.good
+    guard !found.isEmpty else { return false }
+    log.notice("storage.found", "\(object.origin.version.key): \(found.count) blocks are readable again")
+    try await writer.change { ledger, tx, change in
+      _ = try ledger.record(found, of: object.id, in: tx, &change)
+    }
+    heardOfBlocks()
+    return true
+  }
+
+  // MARK: Whether it is right
+
+  private enum Comparison {
+    case same, stopped
+    case different(String)
+    /// Blocks on the disk are not what came in.
+    case damaged([Int], String)
+  }
+
+  /// Every block is there: is the whole what the origin has?
+  private func judge(_ object: StoredObject, _ file: ObjectFile) async throws {
+    // What was whole and is block for block what it was needs no second comparison.
+    switch object.state == .mending && !mustCompare ? .same : try await compare(object, file) {
+    case .stopped: break
+    case .damaged(let blocks, let fault):
+      try await losses.report(blocks, of: object.id, foundBy: .fill, fault)
+    case .different(let mismatch):
+      log.warning("fill.mismatch", mismatch)
+      _ = try await writer.change { try $0.mismatch(object.id, mismatch, in: $1, &$2) }
+    case .same: try await seal(object)
+    }
+  }
+
+  private func compare(_ object: StoredObject, _ file: ObjectFile) async throws -> Comparison {
+    guard let offered = object.origin.digest, let algorithm = DigestAlgorithm(number: offered.algorithm) else {
+      return .same
+    }
+    // A long title takes minutes; who wants to stop does not wait for that.
+    let flag = stopFlag
+    let actual: [UInt8]?
+    do {
+      actual = try await volume.digest(
+        file, size: object.size, algorithm, partBytes: offered.partBytes
+      ) { !flag.isRaised }
+    } catch {
+      return try await damage(object, file) ?? { throw error }()
+    }
+    guard let actual else { return .stopped }
+    guard actual != offered.bytes else { return .same }
+    if offered.partBytes > 0, await !origin.hasEqualParts(object.origin.version, partBytes: offered.partBytes) {
+      let why = "its parts differ in size, so its composite \(algorithm) cannot be compared"
+      log.notice("fill.uncompared", "\(object.origin.version.key): \(why)")
+      return .same
+    }
+    return try await damage(object, file)
+      ?? .different("\(object.origin.version.key): the origin's \(algorithm) does not match what it sent")
+  }
+
+  /// Whether it is our own disk that changed what came in.
+  private func damage(_ object: StoredObject, _ file: ObjectFile) async throws -> Comparison? {
+    let checksums = try read { ledger, tx in try ledger.checksums(of: object, in: tx) }
+    let flag = stopFlag
+    let found = await volume.inspect(file, object, checksums) { !flag.isRaised }
+    return found.bad.isEmpty ? nil : .damaged(found.bad, found.fault)
+  }
+
+  // MARK: The end
+
+  /// It is right: that is written down beside it, and then in the ledger.
+  private func seal(_ object: StoredObject) async throws {
+    let checksums = try read { ledger, tx in try ledger.checksums(of: object, in: tx) }
+    var whole = object
+    whole.state = .complete
+    whole.storedBytes = object.size
+    if let sums = Sums(of: whole, checksums: checksums) { try await volume.write(sums) }
+    if object.state == .mending {
+      // Its file may be a new one: who has it completed gets a link to that.
+      for owner in try owners(of: object, where: { $0.status == .completed }) {
+        try await volume.link(object.id, at: writer.link(of: owner))
+      }
+    }
+    try await writer.change { ledger, tx, change in try ledger.finish(object.id, in: tx, &change) }
+    heardOfBlocks()
+    let was = object.state == .mending ? "whole again" : "whole and verified"
+    log.info("fill.complete", "\(object.origin.version.key): \(object.size) bytes are \(was)")
+  }
+
+  /// The origin holds another version: ask which, and begin again with it.
+  private func renew(_ object: StoredObject) async throws {
+    let id = object.id
+    var random = SystemRandomNumberGenerator()
+    let rest = renewals.pace.wait(
+      for: object.origin.version.key, at: Clock.steady, retry: settings.retry, using: &random)
+    if rest > 0 {
+      await pause(.originError, "the origin changes it again and again", for: rest)
+      guard !isStopped else { return }
+    }
+    switch await origin.head(object.origin.version.key) {
+    case .found(let found) where found.version == object.origin.version:
+      // It said 412 for the version that it still names: wait rather than run in a circle.
+      await pause(.originError, "the origin contradicts itself about its version", asked: nil)
+    case .found(let found):
+      log.notice("fill.renew", "\(object.origin.version.key): the origin has a new version, beginning again")
+      willDecide()
+      try await writer.change { ledger, tx, change in try ledger.renew(id, as: found, in: tx, &change) }
+    case let other:
+      _ = try await isFinal(other.outcome) { ledger, tx in try ledger.owners(of: id, in: tx) }
+    }
+  }
+
+  /// Links the whole object for every owner that waits for it.
+  private func finish(_ object: StoredObject) async throws {
+    try await Self.link(
+      try owners(of: object) { $0.status.isUnfinished }, volume: volume, writer: writer)
+  }
+
+  private func owners(of object: StoredObject, where isMeant: (Download) -> Bool) throws -> [Download] {
+    try read { ledger, tx in
+      try ledger.owners(of: object.id, in: tx).compactMap { try ledger.download($0, in: tx) }.filter(isMeant)
+    }
+  }
+
+  /// Makes the promised links and then says so in the ledger.
+  static func link(_ downloads: [Download], volume: Volume, writer: LedgerWriter) async throws {
+    for download in downloads {
+      try await volume.link(download.object, at: writer.link(of: download))
+    }
+    let ids = downloads.map(\.id)
+    guard !ids.isEmpty else { return }
+    try await writer.change { ledger, tx, change in try ledger.complete(ids, in: tx, &change) }
+  }
+}

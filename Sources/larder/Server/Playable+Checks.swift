@@ -1,0 +1,64 @@
+// What has to be known to be good before an answer's head goes out: once that is out, only a reset can say that bytes are
+// missing. A player that seeks on is not made to wait for more than its first block.
+
+import Cache
+import HTTP
+import Loop
+
+extension Playable {
+  /// Of what a client asks for with an end, this much is looked at before the head: a chunk, in bytes.
+  private static let foresight = 8 << 20
+
+  /// Whether the answer may begin at once.
+  func isReady(for plan: Plan) -> Bool {
+    guard let reader else { return true }
+    reader.begin()
+    var isReady = !reader.isDamaged
+    needs(plan) { bytes in isReady = isReady && reader.isVerified(bytes) }
+    return isReady
+  }
+
+  /// Reads and compares what the answer needs before it begins; what is missing, and why, when it cannot.
+  func prepare(_ plan: Plan) async -> BlockReadiness {
+    guard let reader else { return .ready }
+    reader.begin()
+    var blocks: [Int] = []
+    needs(plan) { bytes in
+      for block in reader.block(at: bytes.lowerBound)...reader.block(at: bytes.upperBound) {
+        if !reader.isVerified(block) { blocks.append(block) }
+      }
+    }
+    for block in blocks + holes(plan, reader) {
+      if case .missing(let trouble) = await reader.ready(block) { return .missing(trouble) }
+    }
+    return .ready
+  }
+
+  /// Lends the bytes that must be good before the head goes out.
+  ///
+  /// A range up to the end is how players ask for "from here on": they get what there is, and come again.
+  private func needs(_ plan: Plan, _ take: (ClosedRange<Int>) -> Void) {
+    func takeStart(of range: ByteRange) {
+      let last = range.last == size - 1 ? range.first : min(range.last, range.first + Self.foresight - 1)
+      take(range.first...last)
+    }
+    switch plan {
+    case .notModified, .preconditionFailed, .unsatisfiable, .whole(isHead: true): break
+    case .whole(isHead: false): if size > 0 { take(0...min(size, Self.foresight) - 1) }
+    case .single(let range): takeStart(of: range)
+    case .several(let ranges): for range in ranges { takeStart(of: range) }
+    }
+  }
+
+  /// Blocks that the ledger knows to be missing and that an answer with an end cannot do without.
+  private func holes(_ plan: Plan, _ reader: ObjectReader) -> [Int] {
+    guard reader.isDamaged else { return [] }
+    switch plan {
+    case .notModified, .preconditionFailed, .unsatisfiable, .whole(isHead: true): return []
+    case .whole(isHead: false): return size > 0 ? reader.missing(in: 0...size - 1) : []
+    case .single(let range) where range.last == size - 1: return []
+    case .single(let range): return reader.missing(in: range.first...range.last)
+    case .several(let ranges): return ranges.flatMap { reader.missing(in: $0.first...$0.last) }
+    }
+  }
+}

@@ -1,0 +1,51 @@
+// What happens when the disk turns out to have lost bytes: the ledger forgets them, the diary says so, and the fill engine
+// brings them again. Whoever reads a block and finds it bad comes here.
+
+import Cache
+import LMDB
+import Loop
+
+/// Reports lost blocks to the ledger.
+@EventLoop
+struct Losses {
+  /// Who found out.
+  enum Finder: String, Sendable, CaseIterable {
+    case play, scrub, fill, verify
+  }
+
+  let writer: LedgerWriter
+  let log: EventLog
+
+  /// Marks blocks as missing; what they were is remembered, so that only the same can take their place.
+  ///
+  /// - Parameter fault: what is wrong with the first of them.
+  func report(_ blocks: [Int], of id: ObjectID, foundBy finder: Finder, _ fault: String) async throws {
+    guard let first = blocks.first else { return }
+    let others = blocks.count > 1 ? " and \(blocks.count - 1) more" : ""
+    let cause = "block \(first)\(others), found by \(finder.rawValue): \(fault)"
+    let key = try await writer.change { ledger, tx, change -> String? in
+      let key = try ledger.object(id, in: tx)?.origin.version.key
+      return try ledger.damage(blocks, of: id, cause: cause, in: tx, &change) ? key : nil
+    }
+    // Several readers may find the same.
+    guard let key else { return }
+    log.warning("storage.damaged", "\(key) (object \(id.hexadecimal)) lost \(cause); fetching it again")
+  }
+
+  /// The object's file is gone: an owner's link may still hold it; else every block is lost.
+  func recover(_ object: StoredObject, _ volume: Volume, foundBy finder: Finder) async throws {
+    let (links, blocks) = try writer.ledger.environment.read { tx in
+      let owners = try writer.ledger.owners(of: object.id, in: tx)
+        .compactMap { try writer.ledger.download($0, in: tx) }.filter { $0.status == .completed }
+      return (owners.map { writer.link(of: $0) }, Array(0..<object.blockCount))
+    }
+    if try await volume.restore(object, from: links) {
+      log.warning(
+        "storage.relinked",
+        "the file of \(object.origin.version.key) (object \(object.id.hexadecimal)) was gone, and came back from a link"
+      )
+    } else {
+      try await report(blocks, of: object.id, foundBy: finder, "the file is gone")
+    }
+  }
+}

@@ -1,0 +1,184 @@
+// What the disk loses behind the box's back: bytes that changed, files that are short or gone. A wrong byte never goes out,
+// only what is lost is fetched again, and what is there plays meanwhile.
+
+import Foundation
+import Glibc
+import Testing
+
+@LaneB @Suite("Damage at rest") struct DamageTests {
+  /// The block size that the tests' usual chunks bring about.
+  private let block = 256 << 10
+
+  /// The one object of a box.
+  private func object(_ box: Box) throws -> String {
+    let names = try FileManager.default.contentsOfDirectory(atPath: box.data + "/objects").filter { $0.count == 16 }
+    return box.data + "/objects/" + (try #require(names.count == 1 ? names.first : nil))
+  }
+
+  /// Writes zeros over a few bytes of a file, as a disk might.
+  private func spoil(_ path: String, at offset: Int, count: Int = 7) throws {
+    let file = try #require(FileHandle(forUpdatingAtPath: path))
+    try file.seek(toOffset: UInt64(offset))
+    try file.write(contentsOf: Data(repeating: 0, count: count))
+    try file.close()
+  }
+
+  /// A box with one title of six blocks, completed by one user.
+  private func filled(_ settings: Settings = [:]) throws -> (Box, User, Title, String) {
+    let box = try Box(settings)
+    let ann = try box.user("ann")
+    let title = Title(size: 5 * block + 1000)
+    try box.origin.put(title)
+    return (box, ann, title, try ann.fetch(title))
+  }
+
+  private func range(_ first: Int, _ last: Int) -> [String: String] { ["Range": "bytes=\(first)-\(last)"] }
+
+  @Test(
+    "a changed byte never goes out: its block alone is fetched again, while the player waits", arguments: [true, false])
+  func changedByte(isRestarted: Bool) throws {
+    let (box, ann, title, id) = try filled()
+    if isRestarted { _ = try box.terminate() }
+    try spoil(try object(box), at: 2 * block + 500)
+    if isRestarted { try box.start() }
+    let before = box.proxy.traffic
+    let answer = try ann.play(id)
+    #expect(answer.status == 200 && answer.body == title.bytes)
+    #expect(box.proxy.traffic - before == block, "one block and no more")
+    try box.logged(event: "storage.damaged")
+    let after = try ann.download(id)
+    #expect(after.status?.text == "completed" && after.progress?.double == 100 && after.error == .null)
+    #expect(try Bytes(file: object(box)) == title.bytes, "mended on the disk")
+  }
+
+  @Test("a file that was played, and that somebody wrote to since, is looked at again")
+  func changedWhileOpen() throws {
+    let (box, ann, title, id) = try filled()
+    #expect(try ann.play(id).body == title.bytes)
+    try spoil(try object(box), at: 10)
+    #expect(try ann.play(id).body == title.bytes)
+    try box.logged(event: "storage.damaged")
+  }
+
+  @Test("with the origin out of reach, what needs the lost bytes gets an honest 503 and everything else plays")
+  func offline() throws {
+    let (box, ann, title, id) = try filled()
+    box.proxy.goDown()
+    try spoil(try object(box), at: 2 * block + 500)
+    for _ in 0..<2 {
+      let answer = try ann.play(id, headers: range(2 * block, 3 * block - 1))
+      #expect(answer.status == 503 && answer.code == "origin_unreachable", "\(answer)")
+      #expect(Int(answer["retry-after"] ?? "").map { (1...60).contains($0) } == true)
+    }
+    #expect(try ann.play(id).status == 503)
+    #expect(try ann.play(id, headers: range(block, 4 * block)).status == 503)
+    for (first, last) in [(0, 2 * block - 1), (3 * block, title.size - 1), (3 * block + 5, 3 * block + 9)] {
+      let answer = try ann.play(id, headers: range(first, last))
+      #expect(answer.status == 206 && answer.body == title.bytes[first...last])
+    }
+    let whole = try ann.download(id)
+    #expect(whole.status?.text == "completed" && whole.error?.code?.text == "origin_unreachable")
+    #expect(try ann.storage().used == title.size)
+    // A player that asks for everything from here on gets what there is, and then no byte more.
+    let connection = try Connection(port: box.port)
+    try connection.send(
+      request("GET", "/api/downloads/\(id)/play", headers: ann.authorization.merging(["Range": "bytes=0-"]) { $1 }))
+    let head = try connection.receiveHead()
+    #expect(head.status == 206)
+    #expect(try connection.receive(count: 2 * block) == title.bytes[0...2 * block - 1])
+    #expect(throws: (any Error).self) { try connection.receive(count: 1) }
+
+    try box.proxy.comeBack()
+    try eventually("it is mended by itself", explain: box.report) {
+      try ann.play(id, headers: range(2 * block, 3 * block - 1)).status == 206 ? true : nil
+    }
+    #expect(try ann.play(id).body == title.bytes)
+    #expect(try ann.download(id).error == .null)
+  }
+
+  @Test("a file cut short is filled up again", arguments: [0, 1, 700_000])
+  func truncated(length: Int) throws {
+    let (box, ann, title, id) = try filled()
+    try #require(unsafe truncate(try object(box), length) == 0)
+    #expect(try ann.play(id).body == title.bytes)
+    #expect(try Bytes(file: object(box)) == title.bytes)
+  }
+
+  @Test("an object whose name is gone comes back from a user's link, without a byte from the origin")
+  func relinked() throws {
+    let (box, ann, title, id) = try filled()
+    _ = try box.terminate()
+    try FileManager.default.removeItem(atPath: try object(box))
+    box.proxy.goDown()
+    try box.start()
+    #expect(try ann.play(id).body == title.bytes)
+    try box.logged(event: "storage.relinked")
+  }
+
+  @Test("an object that is gone with all its links is fetched again, and its owners' links come back")
+  func vanished() throws {
+    let (box, ann, title, id) = try filled()
+    let link = box.data + "/" + (try #require(ann.download(id).file_path?.text))
+    _ = try box.terminate()
+    try FileManager.default.removeItem(atPath: try object(box))
+    try FileManager.default.removeItem(atPath: link)
+    try box.start()
+    try eventually("it plays again", explain: box.report) {
+      let answer = try ann.play(id)
+      #expect(answer.status == 503 || answer.status == 200)
+      return answer.status == 200 && answer.body == title.bytes ? true : nil
+    }
+    try eventually("its link is there", explain: box.report) {
+      (try? Bytes(file: link)) == title.bytes ? true : nil
+    }
+    #expect(try ann.storage().used == title.size)
+  }
+
+  @Test("what cannot be mended because the origin has a new version begins again with that")
+  func replaced() throws {
+    let (box, ann, title, id) = try filled()
+    let new = title.replaced(size: 3 * block)
+    try box.origin.put(new)
+    try spoil(try object(box), at: 0)
+    _ = try ann.play(id)
+    try ann.wait(id, "the new version") { $0.total_bytes?.int == new.size && $0.status?.text == "completed" }
+    #expect(try ann.play(id).body == new.bytes)
+    #expect(
+      try ann.storage() == Storage(limit: 20 << 30, used: new.size, reserved: 0, available: (20 << 30) - new.size))
+  }
+
+  @Test("a disk that gives back what it had lost is believed before the origin is asked")
+  func backAgain() throws {
+    let (box, ann, title, id) = try filled()
+    let path = try object(box)
+    try #require(unsafe rename(path, path + ".away") == 0)
+    let link = box.data + "/" + (try #require(ann.download(id).file_path?.text))
+    try #require(unsafe rename(link, link + ".away") == 0)
+    _ = try box.terminate()
+    box.proxy.goDown()
+    try box.start()
+    #expect(try ann.play(id).status == 503)
+    _ = try box.terminate()
+    try #require(unsafe rename(path + ".away", path) == 0 && rename(link + ".away", link) == 0)
+    try box.start()
+    try eventually("it is whole again", explain: box.report) { try ann.play(id).status == 200 ? true : nil }
+    #expect(try ann.play(id).body == title.bytes)
+  }
+
+  @Test("an unfinished file that was cut short is filled up again")
+  func truncatedFill() throws {
+    let box = try Box()
+    let ann = try box.user("ann")
+    let title = Title(size: 12 * block)
+    try box.origin.put(title)
+    box.proxy.hold(after: 8 * block)
+    let id = try ann.start(title)
+    try ann.wait(id, "half of it") { ($0.downloaded_bytes?.int ?? 0) >= 4 * block }
+    _ = try box.terminate()
+    try #require(unsafe truncate(try object(box), block + 1) == 0)
+    box.proxy.release()
+    try box.start()
+    try ann.wait(id, for: "completed")
+    #expect(try ann.play(id).body == title.bytes)
+  }
+}
