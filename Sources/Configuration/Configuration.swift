@@ -60,6 +60,10 @@ public struct Configuration: Sendable, Equatable {
     public var capacity = 0
     /// Bytes always left free on the file system.
     public var reserve = 0
+    /// Bytes a second that are compared with their checksums in idle time; 0 means never.
+    public var scrubRate = 0
+    /// From the beginning of one round to the beginning of the next.
+    public var scrubInterval = Duration.zero
   }
 
   /// The section `[origin]`.

@@ -28,6 +28,7 @@ final class Daemon {
   private let origin: OriginClient
   private let fills: Fills
   private let box: Box
+  private let scrub: Scrub
   private let server: HTTPServer
   private let adminServer: HTTPServer
   let metrics = Metrics()
@@ -60,15 +61,20 @@ final class Daemon {
     writer = LedgerWriter(ledger, policy: settings.policy) { DataDirectory.freeBytes(root) }
     volume = try Volume(path: path, ledger: writer)
     origin = try OriginClient(settings.origin, metrics: metrics)
+    let losses = Losses(writer: writer, metrics: metrics, log: log)
     fills = Fills(
-      writer: writer, volume: volume, origin: origin, settings: settings.fills, bytesPerSecond: settings.rate, log: log)
+      writer: writer, volume: volume, origin: origin, losses: losses, settings: settings.fills,
+      bytesPerSecond: settings.rate, log: log)
     let catalogue = Catalogue(path: "\(path)/ledger/catalog.json", origin: origin, log: log)
     box = Box(
       writer: writer, volume: volume, origin: origin, fills: fills, catalogue: catalogue,
       door: Door(rules: settings.rules, keys: settings.keys, linkSecret: settings.secret), policy: settings.policy,
-      metrics: metrics, log: log, keyOf: settings.keyOf)
+      losses: losses, metrics: metrics, log: log, keyOf: settings.keyOf)
+    scrub = Scrub(writer: writer, volume: volume, losses: losses, settings: settings.scrub, log: log)
     server = HTTPServer(handler: API(box), limits: settings.limits, metrics: metrics)
     adminServer = HTTPServer(handler: AdminAPI(box), limits: settings.adminLimits)
+    scrub.isBusy = { [unowned box] in box.isBusy }
+    scrub.checked = { [metrics] in metrics.count(.scrubBytes, by: $0) }
     writer.onCommit { [volume, box] change in
       volume.remove(change.discards)
       EventLoop.submit { box.committed(change) }
@@ -102,6 +108,7 @@ final class Daemon {
     }
     for warning in settings.warnings { log.warning("configuration", warning) }
     fills.schedule()
+    scrub.start()
   }
 
   private func tell(_ listener: Listener) {
@@ -164,6 +171,7 @@ final class Daemon {
     origin.use(fresh.origin)
     fills.use(fresh.fills, bytesPerSecond: fresh.rate)
     fills.hurry()
+    scrub.use(fresh.scrub)
     server.use(fresh.limits)
     adminServer.use(fresh.adminLimits)
     EventLoop.spawn { [box] in
@@ -182,6 +190,7 @@ final class Daemon {
     async let drained: Void = server.drain(grace: Self.grace)
     async let adminDrained: Void = adminServer.drain(grace: Self.grace)
     await fills.stop()
+    await scrub.stop()
     await drained
     await adminDrained
     box.flushPlays()

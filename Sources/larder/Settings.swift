@@ -96,6 +96,11 @@ struct Settings: Sendable {
       retry: RetryPolicy(initial: downloads.retryInitial.milliseconds, limit: downloads.retryMax.milliseconds))
   }
 
+  var scrub: ScrubSettings {
+    ScrubSettings(
+      rate: configuration.storage.scrubRate, interval: configuration.storage.scrubInterval.milliseconds)
+  }
+
   var rate: Int? { configuration.downloads.maxRate == 0 ? nil : configuration.downloads.maxRate }
 
   var policy: Policy {

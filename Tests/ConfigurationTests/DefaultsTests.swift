@@ -21,6 +21,8 @@ import Testing
     #expect(defaults.storage.path == "/var/lib/larder")
     #expect(defaults.storage.capacity == 0)
     #expect(defaults.storage.reserve == 1 << 30)
+    #expect(defaults.storage.scrubRate == 8 << 20)
+    #expect(defaults.storage.scrubInterval == .seconds(30 * 86_400))
     #expect(defaults.origin.endpoint.description == "https://s3.us-east-1.amazonaws.com")
     #expect(defaults.origin.region == "us-east-1")
     #expect(defaults.origin.bucket == "streamly-content")
@@ -67,6 +69,8 @@ import Testing
       path = "/var/lib/larder"
       capacity = 0
       reserve = "1GiB"
+      scrub_rate = "8MiB"
+      scrub_interval = "30d"
 
       [origin]
       endpoint = "https://s3.us-east-1.amazonaws.com"

@@ -56,6 +56,8 @@ func problem(_ text: String) throws -> ConfigurationProblem {
     ("origin.stall_timeout", ["\"100ms\"", "\"24h\""], ["\"99ms\"", "\"25h\""]),
     ("storage.capacity", ["0", "9223372036854775807", "\"1TB\""], ["-1", "\"99999999999999TB\""]),
     ("storage.reserve", ["0", "\"1B\""], ["-1", "\"8388608TiB\""]),
+    ("storage.scrub_rate", ["0", "\"1MiB\""], ["-1"]),
+    ("storage.scrub_interval", ["\"1s\"", "\"365d\""], ["\"999ms\"", "\"366d\""]),
     ("downloads.active", ["1", "64"], ["0", "65"]), ("downloads.connections", ["1", "64"], ["0", "65"]),
     (
       "downloads.chunk_size", ["65536", "\"64KiB\"", "\"1GiB\""],
@@ -81,7 +83,7 @@ func problem(_ text: String) throws -> ConfigurationProblem {
     }
     // Every key with a range of numbers is above.
     let ranged = Setting.all.filter { ["whole number", "size", "duration"].contains($0.type) }.count
-    #expect(ranged == 16)
+    #expect(ranged == 18)
   }
 
   @Test(arguments: [

@@ -52,6 +52,7 @@ extension Configuration {
     it.storage.path = "/" + text(0...50, using: &generator)
     it.storage.capacity = size(0...(.max), using: &generator)
     it.storage.reserve = size(0...(1 << 50), using: &generator)
+    it.storage.scrubRate = size(0...(1 << 30), using: &generator)
     it.origin.endpoint = Endpoint(
       isSecure: .random(using: &generator), host: ["minio", "a.b-c.d_e"].randomElement(using: &generator)!,
       port: Bool.random(using: &generator) ? nil : .random(in: 1...65535, using: &generator))

@@ -165,6 +165,40 @@ import Testing
     #expect(try ann.play(id).body == title.bytes)
   }
 
+  @Test("in idle time the box finds by itself what the disk has changed, and mends it")
+  func scrub() throws {
+    let (box, _, title, _) = try filled(["storage": ["scrub_rate": "\"64MiB\"", "scrub_interval": "\"1s\""]])
+    try box.logged(event: "scrub.finished")
+    try spoil(try object(box), at: 4 * block + 3)
+    let found = try box.logged(event: "storage.damaged")
+    #expect(found.message?.text?.contains("found by scrub") == true)
+    try eventually("it is mended", explain: box.report) {
+      try Bytes(file: object(box)) == title.bytes ? true : nil
+    }
+  }
+
+  @Test("a round of looking goes on after a restart where it stopped")
+  func scrubResumes() throws {
+    let box = try Box(["storage": ["scrub_rate": "0"]])
+    let ann = try box.user("ann")
+    let titles = [Title(size: 4 * block), Title(size: 8 * block)]
+    for title in titles {
+      try box.origin.put(title)
+      _ = try ann.fetch(title)
+    }
+    try box.change(["storage": ["scrub_rate": "\"1MiB\""]])
+    box.reload()
+    try box.logged("the second title") {
+      $0.event?.text == "scrub.object" && $0.message?.text?.contains(titles[1].contentID) == true
+    }
+    _ = try box.terminate()
+    try box.change(["storage": ["scrub_rate": "\"64MiB\""]])
+    try box.start()
+    let end = try box.logged(event: "scrub.finished")
+    #expect(end.message?.text?.hasPrefix("\(12 * block) bytes") == true, "\(end)")
+    #expect(box.log.allSatisfy { $0.event?.text != "scrub.object" }, "neither is begun anew")
+  }
+
   @Test("an unfinished file that was cut short is filled up again")
   func truncatedFill() throws {
     let box = try Box()

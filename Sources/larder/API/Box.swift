@@ -24,10 +24,12 @@ final class Box {
   /// Plays that are not in the ledger yet.
   private var plays = AccessLog()
   private let playTimer = Timer()
+  /// On the loop's clock; 0 before the first.
+  private var lastPlay: UInt64 = 0
 
   init(
     writer: LedgerWriter, volume: Volume, origin: OriginClient, fills: Fills, catalogue: Catalogue, door: Door,
-    policy: Policy, metrics: Metrics, log: EventLog, keyOf: @escaping (Title) -> String
+    policy: Policy, losses: Losses, metrics: Metrics, log: EventLog, keyOf: @escaping (Title) -> String
   ) {
     self.writer = writer
     self.volume = volume
@@ -39,7 +41,7 @@ final class Box {
     self.metrics = metrics
     self.log = log
     self.keyOf = keyOf
-    losses = Losses(writer: writer, log: log)
+    self.losses = losses
     titles = OpenTitles(
       Shelf(ledger: writer.ledger, volume: volume, fills: fills, losses: losses, log: log))
     events = EventHub()
@@ -130,9 +132,13 @@ final class Box {
 
   private func played(_ download: DownloadID) {
     plays.touch(download, at: Clock.now)
+    lastPlay = EventLoop.now.milliseconds
     guard !playTimer.isActive else { return }
     playTimer.start(after: .milliseconds(500)) { [weak self] in self?.flushPlays() }
   }
+
+  /// Whether somebody plays, or something is fetched: what can wait does.
+  var isBusy: Bool { fills.isFetching || lastPlay > 0 && EventLoop.now.milliseconds < lastPlay + 5000 }
 
   /// Hands the plays since the last time to the ledger.
   func flushPlays() {

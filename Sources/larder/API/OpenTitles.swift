@@ -31,24 +31,20 @@ final class OpenTitles {
   func playable(_ download: Download) async throws -> Playable? {
     if let known = known(download.id) { return known }
     // A delete may come while the disk is busy: its file may then be gone, which is no fault.
-    let opened: Result<ObjectFile, DiskError>
-    do { opened = .success(try await shelf.volume.openForReading(download.object)) } catch { opened = .failure(error) }
+    var file = try await shelf.volume.openForReading(download.object)
     let current = try shelf.ledger.environment.read { tx in
       try shelf.ledger.download(download.id, in: tx).map { ($0, try shelf.ledger.object($0.object, in: tx)) }
     }
     guard case (let now, let object?)? = current, now.isLive, now.status == .completed,
       now.object == download.object
     else { return nil }
-    let file: ObjectFile
-    switch opened {
-    case .success(let found): file = found
-    case .failure(let error) where error.code == ENOENT:
+    if file == nil {
       try await shelf.losses.recover(object, shelf.volume, foundBy: .play)
       shelf.fills.mend(object.id)
       // Back from a link, it opens now; else its blocks are on their way.
       file = try await shelf.volume.openForReading(object.id)
-    case .failure(let error): throw error
     }
+    guard let file else { throw DiskError("open \(StoredPath.object(object.id))", ENOENT) }
     let playable = Playable(download: now, reader(of: object, file), played: played)
     uses += 1
     open[download.id] = (playable, uses)

@@ -99,7 +99,7 @@ enum Metric: Int, CaseIterable, Sendable {
     case .integrityFailures:
       Definition(
         "larder_integrity_failures_total", .counter, label: Label("found", ["play", "scrub", "fill", "verify"]),
-        "Findings of stored bytes that are missing or differ from their checksum, by who found them.")
+        "Stored blocks that were found missing or different from their checksum, by who found them.")
     case .blocksMended:
       Definition("larder_blocks_mended_total", .counter, "Bad or missing blocks that were fetched again.")
     case .scrubBytes:

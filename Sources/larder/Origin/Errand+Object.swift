@@ -44,7 +44,10 @@ extension Errand {
       turn: turn)
     // An order to stop that came while the file was opened.
     guard !isStopped else { return .stopped }
-    run.heardOfBlocks = heardOfBlocks
+    run.heardOfBlocks = { [self] count in
+      if object.state == .mending { losses.mended(count) }
+      heardOfBlocks()
+    }
     self.run = run
     defer { self.run = nil }
     trouble = nil

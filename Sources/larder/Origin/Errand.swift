@@ -54,7 +54,7 @@ final class Errand {
 
   init(
     _ subject: Subject, writer: LedgerWriter, volume: Volume, origin: OriginClient, rate: RateLimit,
-    renewals: Renewals, settings: FillSettings, log: EventLog
+    renewals: Renewals, losses: Losses, settings: FillSettings, log: EventLog
   ) {
     self.subject = subject
     self.writer = writer
@@ -62,7 +62,7 @@ final class Errand {
     self.origin = origin
     self.rate = rate
     self.renewals = renewals
-    losses = Losses(writer: writer, log: log)
+    self.losses = losses
     self.settings = settings
     self.log = log
   }

@@ -31,7 +31,7 @@ final class FillRun: ChunkTransferOwner {
   /// Whether a block came that was not what it had been.
   private(set) var sawOtherBytes = false
   /// Called when blocks are durable and in the ledger.
-  var heardOfBlocks: @EventLoop () -> Void = {}
+  var heardOfBlocks: @EventLoop (_ blocks: Int) -> Void = { _ in }
   private var speed = SpeedMeter()
 
   init(
@@ -139,7 +139,7 @@ final class FillRun: ChunkTransferOwner {
 
   private func stored(_ blocks: [Int]) {
     fill.stored(blocks)
-    heardOfBlocks()
+    heardOfBlocks(blocks.count)
     bell.ring()
   }
 

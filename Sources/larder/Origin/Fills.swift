@@ -10,6 +10,7 @@ final class Fills {
   private let writer: LedgerWriter
   private let volume: Volume
   private let origin: OriginClient
+  private let losses: Losses
   private let log: EventLog
   private let rate: RateLimit
   private let renewals = Renewals()
@@ -30,12 +31,14 @@ final class Fills {
   private static let look = 1024
 
   init(
-    writer: LedgerWriter, volume: Volume, origin: OriginClient, settings: FillSettings, bytesPerSecond: Int?,
+    writer: LedgerWriter, volume: Volume, origin: OriginClient, losses: Losses, settings: FillSettings,
+    bytesPerSecond: Int?,
     log: EventLog
   ) {
     self.writer = writer
     self.volume = volume
     self.origin = origin
+    self.losses = losses
     self.settings = settings
     self.rate = RateLimit(bytesPerSecond: bytesPerSecond)
     self.log = log
@@ -77,6 +80,9 @@ final class Fills {
     let state = try? writer.ledger.environment.read { tx in try writer.ledger.object(object, in: tx)?.state }
     if state == .mending { start(.object(object), isMend: true) }
   }
+
+  /// Whether bytes come in, or could at any moment.
+  var isFetching: Bool { errands.values.contains { $0.run != nil && $0.run?.trouble == nil } }
 
   /// The objects that are being brought in.
   var activeObjects: [ObjectID] {
@@ -161,7 +167,7 @@ final class Fills {
 
   private func start(_ subject: Errand.Subject, isMend: Bool = false) {
     let errand = Errand(
-      subject, writer: writer, volume: volume, origin: origin, rate: rate, renewals: renewals,
+      subject, writer: writer, volume: volume, origin: origin, rate: rate, renewals: renewals, losses: losses,
       settings: settings, log: log)
     errand.isMend = isMend
     errand.willDecide = { [weak self] in self?.willDecide() }

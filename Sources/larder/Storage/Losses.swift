@@ -14,6 +14,7 @@ struct Losses {
   }
 
   let writer: LedgerWriter
+  let metrics: Metrics
   let log: EventLog
 
   /// Marks blocks as missing; what they were is remembered, so that only the same can take their place.
@@ -29,8 +30,12 @@ struct Losses {
     }
     // Several readers may find the same.
     guard let key else { return }
+    metrics.count(.integrityFailures, finder.rawValue, by: blocks.count)
     log.warning("storage.damaged", "\(key) (object \(id.hexadecimal)) lost \(cause); fetching it again")
   }
+
+  /// Blocks of what was whole came again.
+  func mended(_ blocks: Int) { metrics.count(.blocksMended, by: blocks) }
 
   /// The object's file is gone: an owner's link may still hold it; else every block is lost.
   func recover(_ object: StoredObject, _ volume: Volume, foundBy finder: Finder) async throws {

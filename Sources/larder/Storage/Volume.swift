@@ -168,13 +168,14 @@ final class Volume: Sendable {
       && open.st_ino == named.st_ino && open.st_dev == named.st_dev
   }
 
-  /// Opens a whole object for reading.
-  func openForReading(_ id: ObjectID) async throws(DiskError) -> ObjectFile {
+  /// Opens an object for reading; nil when its file is gone.
+  func openForReading(_ id: ObjectID) async throws(DiskError) -> ObjectFile? {
     let (root, name) = (root, StoredPath.object(id))
     return try await opener.run { () throws(DiskError) in
       let descriptor = unsafe openat(root, name, O_RDONLY | O_CLOEXEC)
-      guard descriptor >= 0 else { throw DiskError("open \(name)", errno) }
-      return ObjectFile(owning: descriptor)
+      guard descriptor < 0 else { return ObjectFile(owning: descriptor) }
+      guard errno == ENOENT else { throw DiskError("open \(name)", errno) }
+      return nil
     }
   }
 

@@ -1,0 +1,176 @@
+// Looking at everything once in a while, so that a disk's mistakes are found while the origin still has the bytes, and not
+// on the evening on which somebody wants to see them. It reads only while the box has nothing better to do.
+
+import Cache
+import Glibc
+import LMDB
+import Loop
+
+/// `storage.scrub_rate` and `storage.scrub_interval`.
+struct ScrubSettings: Sendable {
+  /// Bytes a second; 0 for never.
+  var rate: Int
+  /// From the beginning of one round to the beginning of the next, in milliseconds.
+  var interval: Int64
+}
+
+/// Goes through all whole objects by number and compares each block with its checksum, past the memory, so that it is the
+/// disk that is asked. It goes on where it stopped, also after a restart.
+@EventLoop
+final class Scrub {
+  private let writer: LedgerWriter
+  private let volume: Volume
+  private let losses: Losses
+  private let log: EventLog
+  private let worker = Worker(name: "scrub")
+  private let bell = Bell()
+  private var settings: ScrubSettings
+  private var progress = ScrubProgress()
+  private var saved = ScrubProgress()
+  private var savedAt = Clock.steady
+  private var file: (id: ObjectID, file: ObjectFile)?
+  private var task: Task<Void, Never>?
+  private var isStopped = false
+  /// Whether somebody plays or something is fetched.
+  var isBusy: @EventLoop () -> Bool = { false }
+  /// Called with the bytes that were read.
+  var checked: @EventLoop (Int) -> Void = { _ in }
+
+  /// How often a busy box is looked at again, in milliseconds.
+  private static let patience: Int64 = 1000
+  /// How often what was done is written down, in milliseconds: it is little to do again, and an idle disk may rest.
+  private static let saving: Int64 = 60_000
+
+  init(writer: LedgerWriter, volume: Volume, losses: Losses, settings: ScrubSettings, log: EventLog) {
+    self.writer = writer
+    self.volume = volume
+    self.losses = losses
+    self.settings = settings
+    self.log = log
+  }
+
+  func use(_ settings: ScrubSettings) {
+    self.settings = settings
+    bell.ring()
+  }
+
+  /// Begins where the last process stopped.
+  func start() {
+    task = EventLoop.spawn { [self] in
+      do {
+        progress = try writer.ledger.environment.read { try writer.ledger.scrubProgress(in: $0) }
+        saved = progress
+      } catch { log.fault("scrub.failed", "how far the scrub had come cannot be read: \(error)") }
+      while !isStopped {
+        do { try await step() } catch {
+          log.warning("scrub.failed", "\(error)")
+          await rest(for: 60_000)
+        }
+      }
+    }
+  }
+
+  /// Ends it and writes down how far it came.
+  func stop() async {
+    isStopped = true
+    bell.ring()
+    await task?.value
+    await save()
+    await worker.stop()
+  }
+
+  private func step() async throws {
+    guard settings.rate > 0 else { return await bell.wait() }
+    guard !isBusy() else { return await rest(for: Self.patience) }
+    if progress.object == .none {
+      let due = progress.began.map { $0.milliseconds + settings.interval } ?? 0
+      // A clock that was set back must not put the next round off for years.
+      let wait = min(due - Clock.now.milliseconds, settings.interval)
+      guard wait <= 0 else { return await rest(for: min(wait, 3_600_000)) }
+      let finished = progress.finished
+      progress = ScrubProgress()
+      (progress.began, progress.finished, progress.object) = (Clock.now, finished, ObjectID(1))
+    }
+    let began = Clock.steady
+    let bytes = try await look()
+    checked(bytes)
+    progress.checkedBytes += bytes
+    if Clock.steady.milliseconds - savedAt.milliseconds >= Self.saving { await save() }
+    let due = Int64(Double(bytes) / Double(settings.rate) * 1000)
+    await rest(for: due - (Clock.steady.milliseconds - began.milliseconds))
+  }
+
+  private func rest(for milliseconds: Int64) async {
+    guard milliseconds > 0, !isStopped else { return }
+    await bell.wait(until: Clock.steady.adding(milliseconds: milliseconds))
+  }
+
+  /// Looks at the next block; how many bytes that were.
+  private func look() async throws -> Int {
+    let ledger = writer.ledger
+    let next = try ledger.environment.read { tx in
+      try ledger.object(atOrAfter: progress.object, in: tx).map { object in
+        let isNew = object.id != progress.object
+        let block = isNew ? 0 : progress.block
+        // A fill compares what it brings in by itself.
+        guard object.state != .filling, block < object.blockCount else { return (object, block, nil as UInt32?) }
+        return (object, block, try ledger.checksum(ofBlock: block, of: object.id, in: tx))
+      }
+    }
+    guard let (object, block, checksum) = next else {
+      await finishRound()
+      return 0
+    }
+    guard object.state != .filling, block < object.blockCount else {
+      (progress.object, progress.block) = (ObjectID(object.id.number + 1), 0)
+      file = nil
+      return 0
+    }
+    if block == 0 { log.debug("scrub.object", "looking at \(object.origin.version.key)") }
+    (progress.object, progress.block) = (object.id, block + 1)
+    guard let checksum, let open = try await open(object) else { return 0 }
+    let bytes = object.bytes(ofBlock: block)
+    let (verdict, isCurrent) = await worker.run { [volume] in
+      let verdict = BlockCheck().check(open, bytes, checksum: checksum, pastMemory: true)
+      return (verdict, verdict == .good || volume.isCurrent(open, object.id))
+    }
+    if let fault = verdict.fault, isCurrent {
+      progress.badBlocks += 1
+      try await losses.report([block], of: object.id, foundBy: .scrub, fault)
+    }
+    return bytes.count
+  }
+
+  /// The object's file; nil when it was gone, which the ledger knows now.
+  private func open(_ object: StoredObject) async throws -> ObjectFile? {
+    if let file, file.id == object.id { return file.file }
+    if let opened = try await volume.openForReading(object.id) {
+      file = (object.id, opened)
+      return opened
+    }
+    let current = try writer.ledger.environment.read { try writer.ledger.object(object.id, in: $0) }
+    // Given up meanwhile, or on its way back already.
+    guard let current, current.storedBytes > 0 else { return nil }
+    try await losses.recover(current, volume, foundBy: .scrub)
+    return nil
+  }
+
+  private func finishRound() async {
+    log.info(
+      "scrub.finished",
+      "\(progress.checkedBytes) bytes were compared with their checksums, \(progress.badBlocks) blocks bad")
+    progress.finished = Clock.now
+    (progress.object, progress.block) = (.none, 0)
+    file = nil
+    await save()
+  }
+
+  private func save() async {
+    guard progress != saved else { return }
+    let current = progress
+    (saved, savedAt) = (current, Clock.steady)
+    do { try await writer.change { ledger, tx, _ in try ledger.note(current, in: tx) } } catch {
+      log.warning("scrub.failed", "how far the scrub has come cannot be written down: \(error)")
+    }
+  }
+}
