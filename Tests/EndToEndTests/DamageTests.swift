@@ -46,6 +46,9 @@ import Testing
     #expect(answer.status == 200 && answer.body == title.bytes)
     #expect(box.proxy.traffic - before == block, "one block and no more")
     try box.logged(event: "storage.damaged")
+    let metrics = try box.user("root", roles: ["admin"]).ask("GET", "/metrics").body.text
+    #expect(metrics.contains("\nlarder_integrity_failures_total{found=\"play\"} 1\n"))
+    #expect(metrics.contains("\nlarder_blocks_mended_total 1\n"))
     let after = try ann.download(id)
     #expect(after.status?.text == "completed" && after.progress?.double == 100 && after.error == .null)
     #expect(try Bytes(file: object(box)) == title.bytes, "mended on the disk")

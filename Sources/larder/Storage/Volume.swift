@@ -43,6 +43,8 @@ final class Volume: Sendable {
   private let opener: Worker
   private let syncer: BatchWorker<Written>
   private let digester: Worker
+  /// Looks at single blocks: somebody may wait for one while a whole title is digested.
+  private let inspector: Worker
   private let backlog: Backlog
 
   private struct Written: Sendable {
@@ -70,6 +72,7 @@ final class Volume: Sendable {
     self.disk = Worker(name: "disk")
     self.opener = Worker(name: "open")
     self.digester = Worker(name: "digest")
+    self.inspector = Worker(name: "inspect")
     let backlog = Backlog()
     self.backlog = backlog
     self.syncer = BatchWorker(name: "sync") { written in
@@ -86,6 +89,7 @@ final class Volume: Sendable {
     await opener.stop()
     await syncer.finish()
     await digester.stop()
+    await inspector.stop()
   }
 
   // MARK: Blocks
@@ -135,7 +139,7 @@ final class Volume: Sendable {
   func inspect(
     _ file: ObjectFile, _ object: StoredObject, _ checksums: [UInt32?], while wanted: @escaping @Sendable () -> Bool
   ) async -> (good: [StoredBlock], bad: [Int], fault: String) {
-    await digester.run {
+    await inspector.run {
       let check = BlockCheck()
       var (good, bad, fault): ([StoredBlock], [Int], String) = ([], [], "")
       for (index, checksum) in checksums.enumerated() {
