@@ -143,6 +143,59 @@ import Testing
   }
 }
 
+@Suite struct BlockStartTests {
+  private func record(_ starts: [BlockStart], of id: ObjectID, in box: Box) throws {
+    try box.change { tx, change in try box.ledger.record(starts, of: id, in: tx, &change) }
+  }
+
+  private func starts(of id: ObjectID, in box: Box) throws -> [BlockStart] {
+    try box.read { try box.ledger.starts(of: id, in: $0) }
+  }
+
+  @Test func theyAreKeptUntilTheirBlockIsThere() throws {
+    let box = try Box()
+    let made = try #require(try box.start("ann", "a", size: 2 * block + 9).download)
+    let kept = [BlockStart(index: 0, length: 1, checksum: 5), BlockStart(index: 1, length: block - 1, checksum: .max)]
+    try record(kept, of: made.object, in: box)
+    #expect(try starts(of: made.object, in: box) == kept && box.findings() == [])
+    try box.temporary.reopen()
+    try box.change { tx, change throws in
+      try box.ledger.record([StoredBlock(index: 0, checksum: 1)], of: made.object, in: tx, &change)
+    }
+    #expect(try starts(of: made.object, in: box) == [kept[1]])
+    try record([kept[0]], of: made.object, in: box)
+    #expect(try starts(of: made.object, in: box) == [kept[1]], "it is there already")
+    try box.wish(.cancel, made)
+    #expect(try starts(of: made.object, in: box) == [] && box.findings() == [])
+    try record(kept, of: made.object, in: box)
+    #expect(try starts(of: made.object, in: box) == [], "a delete beats a writer in flight")
+  }
+
+  @Test func whatCannotBeABeginningIsNotKept() throws {
+    let box = try Box()
+    let made = try #require(try box.start("ann", "a", size: block + 9).download)
+    let wrong = [(0, 0), (0, block), (1, 9), (2, 1), (-1, 1), (0, -1)]
+    try record(wrong.map { BlockStart(index: $0.0, length: $0.1, checksum: 1) }, of: made.object, in: box)
+    #expect(try starts(of: made.object, in: box) == [])
+  }
+
+  @Test func aFillGoesOnBehindThem() {
+    let object = StoredObject(
+      id: ObjectID(1), origin: OriginObject(size: 6 * block, key: "k"), blockSize: block,
+      created: Timestamp(milliseconds: 1))
+    var plan = ChunkPlan(
+      object: object, present: BlockMap(count: 6), starts: [0: 100, 2: 7], chunkSize: 4 * block)
+    #expect(plan.claim() == ChunkSpan(blocks: 0..<2, bytes: 100..<2 * block), "the next has a beginning of its own")
+    #expect(plan.claim() == ChunkSpan(blocks: 2..<4, bytes: 2 * block + 7..<4 * block))
+    plan.release(3..<4, start: 50)
+    plan.release(0..<2)
+    #expect(plan.claim() == ChunkSpan(blocks: 0..<2, bytes: 0..<2 * block), "it was used up")
+    #expect(plan.claim() == ChunkSpan(blocks: 3..<4, bytes: 3 * block + 50..<4 * block))
+    #expect(plan.claim() == ChunkSpan(blocks: 4..<6, bytes: 4 * block..<6 * block))
+    #expect(plan.claim() == nil)
+  }
+}
+
 @Suite struct ScrubProgressTests {
   @Test func itIsRemembered() throws {
     let box = try Box()

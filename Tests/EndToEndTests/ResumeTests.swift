@@ -55,6 +55,41 @@ import Testing
     #expect(box.proxy.traffic - title.size <= 2 * rate + buffers, "\(box.proxy.traffic - title.size) bytes more")
   }
 
+  @Test("on a line on which a block takes many seconds, a kill costs two seconds all the same")
+  func verySlowLine() throws {
+    let rate = 96 << 10
+    let box = try Box(["downloads": ["max_rate": "\(rate)", "chunk_size": "\"8MiB\"", "connections": "4"]])
+    let ann = try box.user("ann")
+    let administrator = try box.user("root", roles: ["admin"])
+    let title = Title(size: 8 << 20)
+    try box.origin.put(title)
+    let id = try ann.start(title)
+    func fetched() throws -> Int {
+      let lines = try administrator.ask("GET", "/metrics").body.text.split(separator: "\n")
+      let line = try #require(lines.first { $0.hasPrefix("larder_fill_bytes_total ") })
+      return try #require(Int(line.split(separator: " ")[1]))
+    }
+    let before = try eventually("six seconds' worth is fetched", explain: box.report) {
+      let count = try fetched()
+      return count >= 6 * rate ? count : nil
+    }
+    try box.kill()
+    let answered = box.proxy.requests.count
+    try box.change(["downloads": ["max_rate": "0"]])
+    try box.start()
+    try ann.wait(id, for: "completed", within: 60)
+    #expect(try ann.play(id).body == title.bytes)
+    // What is asked for now is what the box did not have.
+    let asked = box.proxy.requests[answered...].compactMap { request -> Int? in
+      guard let range = request.range?.dropFirst("bytes=".count).split(separator: "-"), range.count == 2,
+        let first = Int(range[0]), let last = Int(range[1])
+      else { return nil }
+      return last - first + 1
+    }
+    let lost = before - (title.size - asked.reduce(0, +))
+    #expect(lost <= 2 * rate, "\(lost) bytes of \(before), at \(rate) a second")
+  }
+
   @Test("asked to end, it exits 0 with every finished chunk durable, and goes on from there")
   func sigterm() throws {
     let box = try Box(["downloads": ["chunk_size": "\"256KiB\"", "connections": "2"]])

@@ -3,7 +3,7 @@
 /// A run of an object's blocks that one ranged request fetches.
 public struct ChunkSpan: Sendable, Hashable {
   public var blocks: Range<Int>
-  /// The same in bytes; the last block may be short.
+  /// The same in bytes; the last block may be short, and of the first there may be a beginning already.
   public var bytes: Range<Int>
 
   public init(blocks: Range<Int>, bytes: Range<Int>) {
@@ -20,18 +20,22 @@ public struct ChunkPlan: Sendable {
   public let blocksInChunk: Int
   /// Blocks that are stored, written, or asked for.
   public private(set) var claimed: BlockMap
+  /// How many bytes there are already of blocks that are not claimed.
+  private var starts: [Int: Int]
   /// Everything before this block is claimed.
   private var cursor = 0
 
   /// - Parameters:
   ///   - present: the blocks that the ledger has.
+  ///   - starts: bytes that there are of blocks that are not whole.
   ///   - chunkSize: bytes; rounded down to whole blocks, one at the least.
-  public init(object: StoredObject, present: BlockMap, chunkSize: Int) {
+  public init(object: StoredObject, present: BlockMap, starts: [Int: Int] = [:], chunkSize: Int) {
     precondition(present.count == object.blockCount)
     self.blockSize = object.blockSize
     self.size = object.size
     self.blocksInChunk = max(1, chunkSize / object.blockSize)
     self.claimed = present
+    self.starts = starts
   }
 
   public var isExhausted: Bool { claimed.isFull }
@@ -42,17 +46,20 @@ public struct ChunkPlan: Sendable {
     let most = first + max(1, bytes / blockSize)
     let border = min(claimed.count, (first / blocksInChunk + 1) * blocksInChunk, most)
     var end = first
-    while end < border, !claimed.contains(end) {
+    // A block with a beginning comes first in its request, which goes on behind that.
+    while end < border, !claimed.contains(end), end == first || starts[end] == nil {
       claimed.insert(end)
       end += 1
     }
     cursor = end
-    return ChunkSpan(blocks: first..<end, bytes: first * blockSize..<min(size, end * blockSize))
+    let start = starts.removeValue(forKey: first) ?? 0
+    return ChunkSpan(blocks: first..<end, bytes: first * blockSize + start..<min(size, end * blockSize))
   }
 
-  /// Gives blocks back that did not arrive.
-  public mutating func release(_ blocks: Range<Int>) {
+  /// Gives blocks back that did not arrive; of the first of them there may be a beginning.
+  public mutating func release(_ blocks: Range<Int>, start: Int = 0) {
     for block in blocks { claimed.remove(block) }
+    if start > 0, !blocks.isEmpty { starts[blocks.lowerBound] = start }
     cursor = min(cursor, blocks.lowerBound)
   }
 }

@@ -62,15 +62,17 @@ public struct Fill: Sendable {
 
   /// - Parameters:
   ///   - present: the blocks that the ledger has.
+  ///   - starts: bytes that there are of blocks that are not whole.
   ///   - seed: for the jitter.
   public init(
-    of object: StoredObject, present: BlockMap, chunkSize: Int, connections: Int, retry: RetryPolicy, seed: UInt64
+    of object: StoredObject, present: BlockMap, starts: [Int: Int] = [:], chunkSize: Int, connections: Int,
+    retry: RetryPolicy, seed: UInt64
   ) {
     precondition(connections > 0)
     self.object = object.id
     self.connections = connections
     self.retry = retry
-    self.plan = ChunkPlan(object: object, present: present, chunkSize: chunkSize)
+    self.plan = ChunkPlan(object: object, present: present, starts: starts, chunkSize: chunkSize)
     self.stored = present
     self.random = SplitMix64(seed: seed)
   }
@@ -115,11 +117,17 @@ public struct Fill: Sendable {
   /// Whatever was in the way may be gone (new credentials, another origin): no need to wait any longer.
   public mutating func hurry() { resumeAt = nil }
 
-  /// A request ended. `arrived` is the number of its first blocks that were received whole and handed to the disk.
-  public mutating func ended(_ span: ChunkSpan, arrived: Int, _ outcome: FetchOutcome, at now: Timestamp) {
+  /// A request ended.
+  ///
+  /// - Parameters:
+  ///   - arrived: how many of its first blocks were received whole and handed to the disk.
+  ///   - start: bytes of the block behind those that were received and kept.
+  public mutating func ended(
+    _ span: ChunkSpan, arrived: Int, start: Int = 0, _ outcome: FetchOutcome, at now: Timestamp
+  ) {
     precondition(inFlight > 0 && (0...span.blocks.count).contains(arrived))
     inFlight -= 1
-    plan.release(span.blocks.lowerBound + arrived..<span.blocks.upperBound)
+    plan.release(span.blocks.lowerBound + arrived..<span.blocks.upperBound, start: start)
     switch outcome {
     case .delivered: progressed()
     case .abandoned: break

@@ -148,12 +148,28 @@ extension Ledger {
       }
     }
     try auditSequence("next_object", of: objects, &recount, in: tx)
+    try auditStarts(&recount, in: tx)
     guard try tx.count(blocks) != recount.pages else { return }
     try each(of: blocks, in: tx) { key, _ in
       let id = ObjectID(Key.number(in: key, at: 0))
       if key.count != 12 || (try? object(id, in: tx)) == nil {
         recount.findings.append(.strayRow(table: blocks.name, key: key))
       }
+    }
+  }
+
+  /// A beginning is one of a block that is not there, of an object that is.
+  private func auditStarts(_ recount: inout Recount, in tx: borrowing some Reading & ~Copyable) throws {
+    try each(of: starts, in: tx) { key, value in
+      guard let start = try recount.reading(starts, key, { try BlockStart(key: key, value: value) }) else { return }
+      let id = ObjectID(Key.number(in: key, at: 0))
+      let isFounded = try recount.reading(starts, key) {
+        guard let object = try object(id, in: tx), object.state != .complete, start.index < object.blockCount,
+          (1..<object.bytes(ofBlock: start.index).count).contains(start.length)
+        else { return false }
+        return try checksum(ofBlock: start.index, of: id, in: tx) == nil
+      }
+      if isFounded == false { recount.findings.append(.strayRow(table: starts.name, key: key)) }
     }
   }
 

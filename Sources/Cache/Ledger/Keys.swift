@@ -15,8 +15,13 @@ enum Key {
   static func moment(_ moment: Timestamp) -> [UInt8] { bigEndian(UInt64(bitPattern: max(0, moment.milliseconds))) }
 
   /// The rows of one page of an object's blocks.
-  static func page(_ object: ObjectID, _ page: Int) -> [UInt8] {
-    bigEndian(object.number) + bigEndian(UInt64(page)).suffix(4)
+  static func page(_ object: ObjectID, _ page: Int) -> [UInt8] { numbered(object, page) }
+
+  /// The row of the beginning of one of an object's blocks.
+  static func start(_ object: ObjectID, _ block: Int) -> [UInt8] { numbered(object, block) }
+
+  private static func numbered(_ object: ObjectID, _ number: Int) -> [UInt8] {
+    bigEndian(object.number) + bigEndian(UInt64(number)).suffix(4)
   }
 
   /// Objects of one key of the origin stand together, under a hash: keys are longer than LMDB's may be. Whoever looks

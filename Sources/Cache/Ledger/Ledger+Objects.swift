@@ -87,6 +87,7 @@ extension Ledger {
         }
         if page[slot] == nil { new.storedBytes += old.bytes(ofBlock: block.index).count }
         page[slot] = block.checksum
+        try tx.delete(starts, Key.start(id, block.index))
       }
       try tx.put(blocks, key, page.bytes)
     }
@@ -207,6 +208,7 @@ extension Ledger {
 
   func removeBlocks(of object: StoredObject, in tx: borrowing WriteTransaction) throws {
     for number in 0..<pages(of: object) { try tx.delete(blocks, Key.page(object.id, number)) }
+    try removeStarts(of: object.id, in: tx)
   }
 
   private func pages(of object: StoredObject) -> Int {

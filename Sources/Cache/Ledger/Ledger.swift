@@ -28,6 +28,7 @@ public final class Ledger: Sendable {
   let users: Table
   let objects: Table
   let blocks: Table
+  let starts: Table
   let discards: Table
   let audit: Table
   private let indices: [DerivedRow.Index: Table]
@@ -47,7 +48,7 @@ public final class Ledger: Sendable {
     self.meta = meta
     var opened: [String: Table] = [:]
     let names = [
-      Download.table, Usage.table, StoredObject.table, "blocks", "discards", "audit", "live", "gone",
+      Download.table, Usage.table, StoredObject.table, "blocks", "starts", "discards", "audit", "live", "gone",
       "claims", "queue", "owners", "lru_user", "lru_box", "by_key", "unowned", "mends",
     ]
     for name in names { opened[name] = try environment.table(name, create: true) }
@@ -55,6 +56,7 @@ public final class Ledger: Sendable {
     users = opened[Usage.table]!
     objects = opened[StoredObject.table]!
     blocks = opened["blocks"]!
+    starts = opened["starts"]!
     discards = opened["discards"]!
     audit = opened["audit"]!
     indices = [

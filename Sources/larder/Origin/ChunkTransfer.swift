@@ -11,6 +11,8 @@ protocol ChunkTransferOwner: AnyObject {
   func received(_ count: Int)
   /// The next block of `span` is whole. The transfer goes on only when `transfer.blockWritten()` keeps up.
   func received(block: Int, _ bytes: [UInt8], by transfer: ChunkTransfer)
+  /// So much of `block` has arrived after a while; the transfer waits for `startWritten()` before it says more.
+  func received(startOf block: Int, _ bytes: [UInt8], by transfer: ChunkTransfer)
   /// Over: so many blocks arrived.
   func ended(_ transfer: ChunkTransfer, arrived: Int, _ outcome: FetchOutcome)
 }
@@ -25,13 +27,19 @@ final class ChunkTransfer: TransferReceiver {
   private let blockSize: Int
   private let rate: RateLimit
   private weak var owner: (any ChunkTransferOwner)?
+  /// Bytes of all blocks of the span.
+  private let total: Int
   private let judge: (TransferHead, _ error: [UInt8]) -> FetchOutcome?
   private var transfer: Transfer?
 
-  private var block: [UInt8] = []
+  /// What there is of the block that is being filled; at first, what there was of it before.
+  private var block: [UInt8]
   private var arrived = 0
   private var atDisk = 0
   private var received = 0
+  /// When the block began, or was last written down.
+  private var noted = EventLoop.now
+  private var isNoting = false
   private var refused: FetchOutcome?
   /// The head of an answer that is no success, whose body says why.
   private var failure: TransferHead?
@@ -41,12 +49,15 @@ final class ChunkTransfer: TransferReceiver {
   private var firstByte: EventLoop.Instant?
 
   /// - Parameters:
+  ///   - start: what there is of the first block already.
   ///   - judge: what is wrong with an answer's head; nil when it is exactly what was asked for.
   init(
-    _ span: ChunkSpan, blockSize: Int, rate: RateLimit, owner: any ChunkTransferOwner,
+    _ span: ChunkSpan, start: [UInt8] = [], blockSize: Int, rate: RateLimit, owner: any ChunkTransferOwner,
     judge: @escaping (TransferHead, _ error: [UInt8]) -> FetchOutcome?
   ) {
     self.span = span
+    block = start
+    total = start.count + span.bytes.count
     self.blockSize = blockSize
     self.rate = rate
     self.owner = owner
@@ -66,6 +77,12 @@ final class ChunkTransfer: TransferReceiver {
     atDisk -= 1
     resume()
   }
+
+  /// The beginning of a block is durable.
+  func startWritten() { isNoting = false }
+
+  /// What there is of a block that did not become whole.
+  var unfinished: [UInt8] { block }
 
   /// What this transfer says about the line; nil when nothing came.
   var measure: (wait: Double, bytes: Int, duration: Double)? {
@@ -116,6 +133,7 @@ final class ChunkTransfer: TransferReceiver {
       if block.count == blockLength { hand() }
     }
     received += bytes.count
+    noteStart()
     owner?.received(bytes.count)
     return .taken
   }
@@ -137,9 +155,19 @@ final class ChunkTransfer: TransferReceiver {
   private static let failureLimit = 4096
 
   /// The block that is being filled may be the object's short last one.
-  private var blockLength: Int { min(blockSize, span.bytes.count - arrived * blockSize) }
+  private var blockLength: Int { min(blockSize, total - arrived * blockSize) }
+
+  /// On a line so slow that a block takes seconds, what there is of it is written down every second: a cut costs no more
+  /// than two.
+  private func noteStart() {
+    guard !block.isEmpty, !isNoting, EventLoop.now.milliseconds >= noted.milliseconds + 1000 else { return }
+    noted = EventLoop.now
+    isNoting = true
+    owner?.received(startOf: span.blocks.lowerBound + arrived, block, by: self)
+  }
 
   private func hand() {
+    noted = EventLoop.now
     let whole = block
     block = []
     let index = span.blocks.lowerBound + arrived

@@ -39,8 +39,11 @@ extension Errand {
   }
 
   private func fetch(_ object: StoredObject, _ present: BlockMap, _ file: ObjectFile) async -> FillRun.Ending {
+    let known = (try? read { ledger, tx in try ledger.starts(of: object.id, in: tx) }) ?? []
+    let starts = known.isEmpty ? [:] : await volume.read(known, of: object, from: file)
     let run = FillRun(
-      object, present: present, file: file, origin: origin, volume: volume, rate: rate, settings: settings,
+      object, present: present, starts: starts, file: file, origin: origin, volume: volume, rate: rate,
+      settings: settings,
       turn: turn)
     // An order to stop that came while the file was opened.
     guard !isStopped else { return .stopped }

@@ -27,6 +27,8 @@ final class FillRun: ChunkTransferOwner {
   private let turn: Turn
   private let bell = Bell()
   private var transfers: [ObjectIdentifier: ChunkTransfer] = [:]
+  /// What there is of blocks that are not whole, by number.
+  private var starts: [Int: [UInt8]]
   private var isStopped = false
   /// Whether a block came that was not what it had been.
   private(set) var sawOtherBytes = false
@@ -35,7 +37,8 @@ final class FillRun: ChunkTransferOwner {
   private var speed = SpeedMeter()
 
   init(
-    _ object: StoredObject, present: BlockMap, file: ObjectFile, origin: OriginClient, volume: Volume,
+    _ object: StoredObject, present: BlockMap, starts: [Int: [UInt8]], file: ObjectFile, origin: OriginClient,
+    volume: Volume,
     rate: RateLimit, settings: FillSettings, turn: Turn
   ) {
     self.object = object
@@ -44,8 +47,10 @@ final class FillRun: ChunkTransferOwner {
     self.volume = volume
     self.rate = rate
     self.turn = turn
+    self.starts = starts
     self.fill = Fill(
-      of: object, present: present, chunkSize: settings.chunkSize, connections: settings.connections,
+      of: object, present: present, starts: starts.mapValues(\.count), chunkSize: settings.chunkSize,
+      connections: settings.connections,
       retry: settings.retry, seed: UInt64.random(in: .min ... .max))
   }
 
@@ -96,7 +101,8 @@ final class FillRun: ChunkTransferOwner {
   }
 
   private func fetch(_ span: ChunkSpan) {
-    let transfer = ChunkTransfer(span, blockSize: object.blockSize, rate: rate, owner: self) {
+    let start = starts.removeValue(forKey: span.blocks.lowerBound) ?? []
+    let transfer = ChunkTransfer(span, start: start, blockSize: object.blockSize, rate: rate, owner: self) {
       [object, origin] head, error in
       origin.judge(head, error: error, of: object.origin.version, span.bytes)
     }
@@ -127,13 +133,25 @@ final class FillRun: ChunkTransferOwner {
         lost: { [weak self] _, blocks, why in EventLoop.submit { self?.lost(blocks, why) } }))
   }
 
+  func received(startOf block: Int, _ bytes: [UInt8], by transfer: ChunkTransfer) {
+    let write = BlockWrite(
+      object: object.id, file: file, index: block, offset: block * object.blockSize, bytes: bytes, isStart: true)
+    volume.write(
+      write,
+      BlockReport(
+        written: { _ in EventLoop.submit { transfer.startWritten() } }, stored: { _, _ in }, lost: { _, _, _ in }))
+  }
+
   func ended(_ transfer: ChunkTransfer, arrived: Int, _ outcome: FetchOutcome) {
     transfers[ObjectIdentifier(transfer)] = nil
     if let code = outcome.code { origin.metrics.count(.originErrors, code) }
     if outcome == .delivered, let measure = transfer.measure {
       fill.measured(wait: measure.wait, bytes: measure.bytes, duration: measure.duration)
     }
-    fill.ended(transfer.span, arrived: arrived, outcome, at: Clock.steady)
+    let block = transfer.span.blocks.lowerBound + arrived
+    if arrived < transfer.span.blocks.count, !transfer.unfinished.isEmpty { starts[block] = transfer.unfinished }
+    fill.ended(
+      transfer.span, arrived: arrived, start: starts[block]?.count ?? 0, outcome, at: Clock.steady)
     bell.ring()
   }
 

@@ -15,6 +15,8 @@ struct BlockWrite: Sendable {
   /// Where in the file it goes.
   let offset: Int
   let bytes: [UInt8]
+  /// Whether it is only the beginning of a block that comes in slowly.
+  var isStart = false
 }
 
 /// A block came again in place of one that was lost, and is not what that one was.
@@ -156,6 +158,22 @@ final class Volume: Sendable {
     }
   }
 
+  /// The beginnings of blocks that are what the ledger says, by block.
+  func read(_ starts: [BlockStart], of object: StoredObject, from file: ObjectFile) async -> [Int: [UInt8]] {
+    await inspector.run {
+      var found: [Int: [UInt8]] = [:]
+      for start in starts {
+        var bytes = [UInt8](repeating: 0, count: start.length)
+        let isThere = unsafe bytes.withUnsafeMutableBytes { buffer in
+          unsafe (try? file.read(into: buffer, at: start.index * object.blockSize)) ?? false
+        }
+        let checksum = unsafe bytes.withUnsafeBytes { unsafe CRC32C.checksum(of: $0) }
+        if isThere, checksum == start.checksum { found[start.index] = bytes }
+      }
+      return found
+    }
+  }
+
   /// Whether two names are of one file.
   private static func isSame(_ one: String, _ other: String, below root: Int32) -> Bool {
     var (first, second) = (stat(), stat())
@@ -190,13 +208,13 @@ final class Volume: Sendable {
         let failures = block.file.failures.load(ordering: .sequentiallyConsistent)
         try block.file.write(block.bytes, at: block.offset)
         let checksum = unsafe block.bytes.withUnsafeBytes { unsafe CRC32C.checksum(of: $0) }
-        let isHeldBack = backlog.age > Self.patience
+        let isHeldBack = block.isStart || backlog.age > Self.patience
         if !isHeldBack { report.written(block) }
         syncer.submit(
           Written(block: block, checksum: checksum, report: report, failures: failures, isHeldBack: isHeldBack))
       } catch {
         report.written(block)
-        report.lost(block.object, [block.index], error)
+        if !block.isStart { report.lost(block.object, [block.index], error) }
       }
     }
   }
@@ -220,6 +238,7 @@ final class Volume: Sendable {
       let (object, file, report) = (group[0].block.object, group[0].block.file, group[0].report)
       @Sendable func conclude(_ group: [Written], _ error: (any Error)?) {
         for one in group where one.isHeldBack { one.report.written(one.block) }
+        let group = group.filter { !$0.block.isStart }
         guard !group.isEmpty else { return }
         let indices = group.map(\.block.index)
         if let error { report.lost(object, indices, error) } else { report.stored(object, indices) }
@@ -234,9 +253,13 @@ final class Volume: Sendable {
         backlog.end(round)
         continue
       }
-      let blocks = good.map { StoredBlock(index: $0.block.index, checksum: $0.checksum) }
+      let blocks = good.filter { !$0.block.isStart }.map { StoredBlock(index: $0.block.index, checksum: $0.checksum) }
+      let starts = good.filter(\.block.isStart).map {
+        BlockStart(index: $0.block.index, length: $0.block.bytes.count, checksum: $0.checksum)
+      }
       ledger.submit { ledger, tx, change in
-        try ledger.record(blocks, of: object, in: tx, &change)
+        try ledger.record(starts, of: object, in: tx, &change)
+        return try ledger.record(blocks, of: object, in: tx, &change)
       } done: { result in
         switch result {
         case .failure(let error): conclude(good, error)
