@@ -84,7 +84,8 @@ extension Setting {
       "Always left free on the file system."),
     Setting(
       "storage.scrub_rate", \.storage.scrubRate, .size(0...(.max)), default: 8 << 20,
-      "Bytes in a second that are compared with their checksums while nobody plays and nothing is fetched. 0 means never."),
+      "Bytes in a second that are compared with their checksums while nobody plays and nothing is fetched. 0 means never."
+    ),
     Setting(
       "storage.scrub_interval", \.storage.scrubInterval, .duration(.seconds(1)...(day * 365)), default: day * 30,
       "From the beginning of one look at everything to the beginning of the next."),
