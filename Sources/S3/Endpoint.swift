@@ -30,6 +30,10 @@ public struct Endpoint: Sendable, Hashable {
   public let bucket: String
   /// How the bucket is addressed.
   public let addressing: Addressing
+  /// The host alone, in lower case and without the bucket.
+  let host: String
+  /// The port that stands in ``authority``; nil for the scheme's own.
+  let port: Int?
 
   /// Takes the settings apart.
   ///
@@ -41,22 +45,25 @@ public struct Endpoint: Sendable, Hashable {
   /// - Throws: ``EndpointError`` naming the setting and what it should be.
   public init(_ endpoint: String, region: String, bucket: String, addressing: Addressing) throws(EndpointError) {
     let (isSecure, host, port) = try Self.parse(endpoint)
-    guard !region.isEmpty, region.utf8.allSatisfy({ Self.isNameByte($0) && $0 != UInt8(ascii: ".") }) else {
+    guard Self.isRegion(region) else {
       throw EndpointError("region \"\(region)\" is not a region's name, such as us-east-1")
     }
     guard (1...255).contains(bucket.utf8.count), bucket.utf8.allSatisfy(Self.isNameByte), bucket != ".", bucket != ".."
     else { throw EndpointError("bucket \"\(bucket)\" is not a bucket's name: letters, digits, '.', '-' and '_'") }
-    var authority = host
-    if addressing == .virtual {
-      try Self.checkVirtual(bucket: bucket, host: host, isSecure: isSecure)
-      authority = bucket + "." + host
-    }
-    if let port, port != (isSecure ? 443 : 80) { authority += ":\(port)" }
+    if addressing == .virtual { try Self.checkVirtual(bucket: bucket, host: host, isSecure: isSecure) }
+    self.init(
+      isSecure: isSecure, host: host, port: port, region: region, bucket: bucket, addressing: addressing)
+  }
+
+  /// An endpoint of parts that are sound.
+  init(isSecure: Bool, host: String, port: Int?, region: String, bucket: String, addressing: Addressing) {
     self.isSecure = isSecure
-    self.authority = authority
+    self.host = host
+    self.port = port == (isSecure ? 443 : 80) ? nil : port
     self.region = region
     self.bucket = bucket
     self.addressing = addressing
+    authority = (addressing == .virtual ? bucket + "." : "") + host + (self.port.map { ":\($0)" } ?? "")
   }
 
   /// The path of a key's URL, percent-encoded strictly: `/` is kept, also at the start and doubled, and so are dots.
@@ -72,7 +79,12 @@ public struct Endpoint: Sendable, Hashable {
     (isSecure ? "https://" : "http://") + authority + encodedPath(forKey: key)
   }
 
-  private static func parse(_ endpoint: String) throws(EndpointError) -> (isSecure: Bool, host: String, port: Int?) {
+  /// Whether a text can be a region's name.
+  static func isRegion(_ text: some StringProtocol) -> Bool {
+    (1...64).contains(text.utf8.count) && text.utf8.allSatisfy { isNameByte($0) && $0 != UInt8(ascii: ".") }
+  }
+
+  static func parse(_ endpoint: String) throws(EndpointError) -> (isSecure: Bool, host: String, port: Int?) {
     func wrong(_ what: String) -> EndpointError {
       EndpointError("endpoint \"\(endpoint)\" \(what); write it like https://s3.us-east-1.amazonaws.com")
     }

@@ -105,8 +105,8 @@ public enum ObjectResponse {
   /// Interprets the answer to a ranged GET, before its body.
   ///
   /// Good is a 206 whose `Content-Range` is exactly what was asked for, and a 200 when that is the whole object and the
-  /// ETag says so; in both, whatever else speaks of length, version or coding must agree. A server that sends chunked
-  /// states no length: whoever reads the body counts.
+  /// ETag says so; in both, the ETag must be there, and whatever else speaks of length or coding must agree. A server
+  /// that sends chunked states no length: whoever reads the body counts.
   ///
   /// - Parameters:
   ///   - asked: what the request said.
@@ -135,7 +135,13 @@ public enum ObjectResponse {
     if etag != asked.etag, OriginFailure.isForeignPage(header) {
       return .failed(.unreachable(reason: "a web page answered in the origin's place: a captive portal?"))
     }
-    if let etag, etag != asked.etag {
+    guard let etag else {
+      // A store names the version of each part that it sends (RFC 9110 section 15.3.7); one that does not may mix them.
+      guard status == 200 else { return lie("names no ETag") }
+      let reason = "the origin's answer to a range is a whole document without an ETag: a captive portal?"
+      return .failed(.unreachable(reason: reason))
+    }
+    guard etag == asked.etag else {
       guard isStrong(etag: etag) else { return lie("has an ETag that is no strong validator") }
       return .changed(reason: "the origin's ETag is now \(etag)")
     }
@@ -150,17 +156,12 @@ public enum ObjectResponse {
         return lie("has no Content-Range of one range")
       }
       guard sent.total == asked.total else {
-        guard etag == nil else { return lie("is of \(sent.total) bytes in all, and the ETag is of \(asked.total)") }
-        return .changed(reason: "the origin's object has \(sent.total) bytes now")
+        return lie("is of \(sent.total) bytes in all, and the ETag is of \(asked.total)")
       }
       guard sent.first == asked.range.lowerBound, sent.last == asked.range.upperBound else {
         return lie("is of bytes \(sent.first) to \(sent.last), which were not asked for")
       }
     case 200:
-      guard etag != nil else {
-        let reason = "the origin's answer to a range is a whole document without an ETag: a captive portal?"
-        return .failed(.unreachable(reason: reason))
-      }
       guard asked.range.count == asked.total else { return lie("is the whole object") }
       guard header("content-length") != nil else { return lie("is the whole object without a length") }
     default: return lie("has status \(status)")

@@ -1,7 +1,8 @@
 // S3ErrorBody: the code and the message in an object store's error answer.
 // The bytes come from anywhere: the scan is bounded, forgives everything and trusts nothing.
 
-/// What an error answer says: the text of `<Code>`, `<Message>` and `<Region>` in the first 4 KiB of its body.
+/// What an error answer says: the text of `<Code>`, `<Message>`, `<Region>` and `<Endpoint>` in the first 4 KiB of its
+/// body.
 ///
 /// It is no XML parser. It finds the first such element of each name, undoes the five named entities and the numeric
 /// ones, and shows control characters as spaces. What is not there, or too odd, is nil.
@@ -12,6 +13,8 @@ public struct S3ErrorBody: Sendable, Equatable {
   public let message: String?
   /// The region that the bucket is in, when the store says that it is another.
   public let region: String?
+  /// Where the bucket is to be asked for, when the store says that it is elsewhere: a host and perhaps a port.
+  public let endpoint: String?
 
   /// The bytes of a body that are looked at.
   public static let limit = 4096
@@ -28,16 +31,22 @@ public struct S3ErrorBody: Sendable, Equatable {
     }
     code = name(Self.element("Code", in: bytes))
     region = name(Self.element("Region", in: bytes))
+    endpoint = Self.element("Endpoint", in: bytes).flatMap { text in
+      (1...300).contains(text.utf8.count) && text.utf8.allSatisfy { Self.isNameByte($0) || $0 == UInt8(ascii: ":") }
+        ? text : nil
+    }
     message = Self.element("Message", in: bytes).flatMap { $0.isEmpty ? nil : $0 }
   }
 
-  /// The decoded text between the first `<name>` and the `<` that follows; nil when either is missing.
+  /// The decoded text between the first `<name>` and its end; nil when either is missing or another tag is in between.
   private static func element(_ name: String, in bytes: [UInt8]) -> String? {
     let tag = Array("<\(name)>".utf8)
     guard bytes.count > tag.count else { return nil }
     for start in 0...(bytes.count - tag.count) where bytes[start..<(start + tag.count)].elementsEqual(tag) {
       let content = bytes[(start + tag.count)...]
-      guard let end = content.firstIndex(of: UInt8(ascii: "<")) else { return nil }
+      guard let end = content.firstIndex(of: UInt8(ascii: "<")), content[end...].starts(with: "</\(name)".utf8) else {
+        return nil
+      }
       return decoded(content[..<end])
     }
     return nil

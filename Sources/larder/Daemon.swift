@@ -60,7 +60,7 @@ final class Daemon {
     }
     writer = LedgerWriter(ledger, policy: settings.policy) { DataDirectory.freeBytes(root) }
     volume = try Volume(path: path, ledger: writer)
-    origin = try OriginClient(settings.origin, metrics: metrics)
+    origin = try OriginClient(settings.origin, metrics: metrics, log: log)
     let losses = Losses(writer: writer, metrics: metrics, log: log)
     fills = Fills(
       writer: writer, volume: volume, origin: origin, losses: losses, settings: settings.fills,

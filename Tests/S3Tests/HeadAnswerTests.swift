@@ -28,6 +28,7 @@ struct HeadAnswerTests {
     switch failure {
     case .missing: "missing"
     case .denied: "denied"
+    case .unauthenticated: "unauthenticated"
     case .skewed: "skewed"
     case .redirected: "redirected"
     case .unreachable: "unreachable"
@@ -91,7 +92,7 @@ struct HeadAnswerTests {
       (200, Self.good.merging(["content-encoding": "identity"]) { $1 }, "found"),
       (200, Self.good.merging(["content-encoding": "gzip"]) { $1 }, "refused"),
       (404, [:], "missing"), (404, ["content-type": "application/xml"], "missing"),
-      (404, ["content-type": "text/html", "x-amz-request-id": "1"], "missing"), (401, [:], "denied"),
+      (404, ["content-type": "text/html", "x-amz-request-id": "1"], "missing"), (401, [:], "unauthenticated"),
       (403, [:], "denied"), (403, ["date": "Wed, 21 Oct 2015 07:43:00 GMT"], "denied"),
       (403, ["date": "Wed, 21 Oct 2015 07:43:01 GMT"], "skewed"),
       (403, ["date": "Wed, 21 Oct 2015 07:12:59 GMT"], "skewed"), (403, ["date": "yesterday"], "denied"),
@@ -112,9 +113,11 @@ struct HeadAnswerTests {
   @Test("Failures carry what mends them")
   func details() {
     #expect(
-      Self.answer(301, ["x-amz-bucket-region": "eu-west-1"])
-        == .failed(.redirected(region: "eu-west-1", location: nil)))
-    let redirected = OriginFailure.redirected(region: "eu-west-1", location: nil)
+      Self.answer(301, ["x-amz-bucket-region": "eu-west-1"]) == .failed(.redirected(Redirection(region: "eu-west-1"))))
+    #expect(
+      Self.answer(307, ["x-amz-request-id": "1", "location": "https://b.example/k"])
+        == .failed(.redirected(Redirection(location: "https://b.example/k", isPermanent: false))))
+    let redirected = OriginFailure.redirected(Redirection(region: "eu-west-1"))
     #expect(redirected.description.contains("configure origin.region = \"eu-west-1\""))
     #expect(
       Self.answer(403, ["date": "Wed, 21 Oct 2015 08:28:00 GMT"]) == .failed(.skewed(serverDate: Self.now + 3600)))

@@ -23,12 +23,25 @@ struct S3ErrorBodyTests {
     #expect(body.code == "AuthorizationHeaderMalformed")
     #expect(body.message == "The region 'us-east-1' is wrong; expecting 'eu-west-1'")
     #expect(body.region == "eu-west-1")
+    #expect(body.endpoint == nil)
+  }
+
+  @Test("An endpoint is a host and perhaps a port, and nothing else")
+  func endpoints() {
+    for good in ["b.s3.eu-west-1.amazonaws.com", "10.0.0.1:9000", "host"] {
+      #expect(Self.parse("<Error><Endpoint>\(good)</Endpoint></Error>").endpoint == good)
+    }
+    for bad in ["", "http://host", "a@b", "a/b", "a b", "[::1]", String(repeating: "a", count: 301)] {
+      #expect(Self.parse("<Error><Endpoint>\(bad)</Endpoint></Error>").endpoint == nil, "\(bad)")
+    }
   }
 
   @Test("Odd bodies give what can be had")
   func odd() {
     let table: [(String, String?, String?)] = [
-      ("", nil, nil), ("<Code>", nil, nil), ("<Code></Code>", nil, nil), ("<Code>A", nil, nil), ("<Code>A<", "A", nil),
+      ("", nil, nil), ("<Code>", nil, nil), ("<Code></Code>", nil, nil), ("<Code>A", nil, nil), ("<Code>A<", nil, nil),
+      ("<Code>A</Co", nil, nil),
+      ("<Code>A<b/></Code>", nil, nil), ("<Code>A</Code", "A", nil),
       ("<Code>A</Code><Code>B</Code>", "A", nil), ("<code>A</code>", nil, nil), ("<Code>two words</Code>", nil, nil),
       ("<Code>A\r\nSet-Cookie: x</Code>", nil, nil),
       ("<Message>a&lt;b&gt;&amp;&quot;&apos;</Message>", nil, "a<b>&\"'"),

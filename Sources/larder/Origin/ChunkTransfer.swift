@@ -140,7 +140,7 @@ final class ChunkTransfer: TransferReceiver {
 
   func finished(_ result: Result<TransferSummary, CurlError>) {
     transfer = nil
-    if let failure { refused = refused ?? judge(failure, failureBody) }
+    if let failure, refused == nil { refused = verdict(on: failure, result) }
     let outcome: FetchOutcome
     switch result {
     case _ where refused != nil: outcome = refused!
@@ -149,6 +149,17 @@ final class ChunkTransfer: TransferReceiver {
     case .failure(let error): outcome = FetchOutcome(error)
     }
     owner?.ended(self, arrived: arrived, outcome)
+  }
+
+  /// What an answer that is no success comes to. One that was cut off is nobody's last word.
+  private func verdict(
+    on failure: TransferHead, _ result: Result<TransferSummary, CurlError>
+  ) -> FetchOutcome? {
+    let said = judge(failure, failureBody)
+    guard case .failure(let error) = result, error.kind != .refusedByReceiver, said?.isFinal ?? false else {
+      return said
+    }
+    return FetchOutcome(error)
   }
 
   /// How much of an error's body is read: S3's are far smaller.

@@ -16,40 +16,34 @@ struct OriginSettings: Sendable {
   var caFile: String?
 }
 
-/// What the origin says when asked for a title.
-enum OriginAnswer: Sendable {
-  case found(OriginObject)
-  /// A positive answer: there is none.
-  case missing
-  /// A positive answer: we may not.
-  case denied(String)
-  /// It will not, whatever the title: settings are wrong.
-  case refused(String)
-  case unreachable(String)
-  /// It is in trouble, asks for patience (milliseconds), or answered what cannot be right.
-  case troubled(String, retryAfter: Int64?)
-}
-
 /// Asks the origin.
 @EventLoop
 final class OriginClient {
   let metrics: Metrics
   private let transfers: Transfers
+  private let log: EventLog
   private var settings: OriginSettings
   private var signer: SignatureV4?
+  /// Where and by which clock to ask, as the answers have taught.
+  private var route: Route
   static let userAgent = "larder/\(Version.current)"
+  /// How often one question is asked when each answer names another place or time.
+  private static let tries = 4
 
-  init(_ settings: OriginSettings, metrics: Metrics) throws(CurlError) {
+  init(_ settings: OriginSettings, metrics: Metrics, log: EventLog) throws(CurlError) {
     self.metrics = metrics
     // Each fill has its own limit; these only bound what could go wrong.
     transfers = try Transfers(maxConnectionsPerHost: 4096, maxTotal: 4096)
+    self.log = log
     self.settings = settings
     signer = settings.credentials.map(SignatureV4.init)
+    route = Route(settings.endpoint)
   }
 
   func use(_ settings: OriginSettings) {
     self.settings = settings
     signer = settings.credentials.map(SignatureV4.init)
+    route = route.reset(to: settings.endpoint)
   }
 
   var bucket: String { settings.endpoint.bucket }
@@ -65,24 +59,34 @@ final class OriginClient {
 
   private func answer(for key: String) async -> OriginAnswer {
     do {
-      let (head, _) = try await transfers.perform(
-        options(for: .head(Array(key.utf8)), quickly: true), bodyLimit: 0)
-      switch meaning(of: head) {
-      case .found(let found):
-        let version = ObjectVersion(bucket: bucket, key: key, etag: found.etag, size: found.size)
-        let digest: OfferedDigest?
-        switch try await offeredDigest(of: version, found) {
-        case .success(let offered): digest = offered
-        case .failure(let failure): return OriginAnswer(failure)
+      var answer = OriginAnswer.troubled("the origin contradicts itself", retryAfter: nil)
+      for _ in 0..<2 {
+        let request = ObjectRequest.head(Array(key.utf8))
+        let mark = mark
+        switch meaning(of: try await ask(request, bodyLimit: 0).head) {
+        case .found(let found): return try await described(found, key)
+        case .failed(.troubled(let why, let seconds)): return OriginAnswer(.troubled(reason: why, retryAfter: seconds))
+        case .failed(.unreachable(let why)): return .unreachable(why)
+        // The answer to a HEAD has no body: what is wrong, and with the title or with the settings, only a GET can say.
+        case .failed: answer = try await explanation(of: key)
         }
-        return .found(
-          OriginObject(version: version, lastModifiedSeconds: found.lastModified ?? 0, digest: digest))
-      // The answer to a HEAD has no body: whether the title is missing or the whole bucket, only a GET can say.
-      case .failed(.missing), .failed(.refused): return try await explanation(of: key)
-      case .failed(let failure): return OriginAnswer(failure)
+        // It may be that it was only asked in the wrong place or at the wrong time.
+        guard self.mark != mark else { break }
       }
+      return answer
     } catch {
       return OriginAnswer(error)
+    }
+  }
+
+  /// The version that an answer is about, with the digest to compare it with.
+  private func described(_ found: ObjectHead, _ key: String) async throws(CurlError) -> OriginAnswer {
+    let version = ObjectVersion(bucket: bucket, key: key, etag: found.etag, size: found.size)
+    switch try await offeredDigest(of: version, found) {
+    case .success(let digest):
+      return .found(
+        OriginObject(version: version, lastModifiedSeconds: found.lastModified ?? 0, digest: digest))
+    case .failure(let failure): return OriginAnswer(failure)
     }
   }
 
@@ -120,40 +124,32 @@ final class OriginClient {
   }
 
   private func head(ofPart part: Int, of version: ObjectVersion) async throws(CurlError) -> TransferHead {
-    let request = ObjectRequest.head(Array(version.key.utf8), part: part)
-    return try await transfers.perform(options(for: request, quickly: true), bodyLimit: 0).head
+    try await ask(.head(Array(version.key.utf8), part: part), bodyLimit: 0).head
   }
 
   private func meaning(of head: TransferHead) -> HeadAnswer {
     ObjectResponse.head(
-      status: head.status, region: settings.endpoint.region, now: seconds, header: head.joined)
+      status: head.status, region: mark.endpoint.region, now: seconds, header: head.joined)
   }
 
   /// Why the origin has no such object, in its own words.
   private func explanation(of key: String) async throws(CurlError) -> OriginAnswer {
     let request = ObjectRequest.get(Array(key.utf8), range: 0...0)
-    let (head, body) = try await transfers.perform(options(for: request, quickly: true), bodyLimit: 64 << 10)
-    let error = unsafe body.withUnsafeBytes { bytes in
-      unsafe S3ErrorBody(parsing: UnsafeRawBufferPointer(rebasing: bytes.prefix(S3ErrorBody.limit)))
-    }
-    let answer = ObjectResponse.range(
-      RangeAsked(0...0, total: 1, etag: "\"\""), status: head.status, error: error,
-      region: settings.endpoint.region, now: seconds, header: head.joined)
-    guard case .failed(let failure) = answer else {
+    let (head, body) = try await ask(request, bodyLimit: 64 << 10)
+    if (200..<300).contains(head.status) || head.status == 416 {
       return .troubled("the origin contradicts itself: it has \(key) and has it not", retryAfter: nil)
     }
-    return OriginAnswer(failure)
+    return answer(to: failure(head, body), key: request.key)
   }
 
   /// Reads a whole small object, such as the catalogue.
   func read(_ key: String, limit: Int) async -> Result<[UInt8], OriginProblem> {
     do {
-      let (head, body) = try await transfers.perform(options(for: .get(Array(key.utf8))), bodyLimit: limit)
+      let (head, body) = try await ask(.get(Array(key.utf8)), bodyLimit: limit, quickly: false)
       guard head.status == 200, head["etag"] != nil else {
         metrics.count(.originErrors, "origin_error")
-        let failure = "\(key): the origin answers with status \(head.status)"
-        return .failure(
-          OriginProblem(description: head.status == 200 ? "\(key): the answer is not a store's" : failure))
+        let failure = head.status == 200 ? "the answer is not a store's" : "\(failure(head, body))"
+        return .failure(OriginProblem(description: "\(key): \(failure)"))
       }
       return .success(body)
     } catch {
@@ -177,121 +173,106 @@ final class OriginClient {
   ) -> FetchOutcome? {
     let asked = RangeAsked(
       bytes.lowerBound...(bytes.upperBound - 1), total: version.size, etag: version.etag)
-    let scanned = error.isEmpty ? nil : unsafe error.withUnsafeBytes { unsafe S3ErrorBody(parsing: $0) }
+    let isSuccess = (200..<300).contains(head.status)
     let answer = ObjectResponse.range(
-      asked, status: head.status, error: scanned, region: settings.endpoint.region, now: seconds, header: head.joined)
+      asked, status: head.status, error: isSuccess ? nil : Self.scan(error), region: mark.endpoint.region, now: seconds,
+      header: head.joined)
     switch answer {
     case .good: return nil
     case .changed: return .changed
-    case .failed(let failure): return OriginAnswer(failure).outcome
+    case .failed(let failure): return self.answer(to: failure, key: Array(version.key.utf8)).outcome
     }
   }
 
+  // MARK: Asking
+
+  /// Asks, and asks again where and when the answer says so, as far as that is allowed.
+  private func ask(
+    _ request: ObjectRequest, bodyLimit: Int, quickly: Bool = true
+  ) async throws(CurlError) -> (head: TransferHead, body: [UInt8]) {
+    for _ in 1..<Self.tries {
+      let mark = mark
+      let (head, body) = try await askOnce(request, bodyLimit: bodyLimit, quickly: quickly)
+      if (200..<300).contains(head.status) { return (head, body) }
+      let failure = failure(head, request.method == "HEAD" ? nil : body)
+      // What an answer to HEAD says of the clock is a guess.
+      if case .skewed = failure, request.method == "HEAD" { return (head, body) }
+      learn(from: failure, key: request.key)
+      guard self.mark != mark else { return (head, body) }
+    }
+    return try await askOnce(request, bodyLimit: bodyLimit, quickly: quickly)
+  }
+
+  private func askOnce(
+    _ request: ObjectRequest, bodyLimit: Int, quickly: Bool
+  ) async throws(CurlError) -> (head: TransferHead, body: [UInt8]) {
+    do throws(CurlError) {
+      return try await transfers.perform(options(for: request, quickly: quickly), bodyLimit: bodyLimit)
+    } catch {
+      if case .unreachable = OriginAnswer(error) { route.forgetPlace() }
+      throw error
+    }
+  }
+
+  /// - Parameter body: nil for an answer to HEAD.
+  private func failure(_ head: TransferHead, _ body: [UInt8]?) -> OriginFailure {
+    OriginFailure(
+      status: head.status, error: body.map(Self.scan), region: mark.endpoint.region, now: seconds,
+      header: head.joined)
+  }
+
+  private static func scan(_ body: [UInt8]) -> S3ErrorBody {
+    unsafe body.withUnsafeBytes { bytes in
+      unsafe S3ErrorBody(parsing: UnsafeRawBufferPointer(rebasing: bytes.prefix(S3ErrorBody.limit)))
+    }
+  }
+
+  /// What a failure means, once what it teaches is learnt.
+  private func answer(to failure: OriginFailure, key: [UInt8]) -> OriginAnswer {
+    switch learn(from: failure, key: key) {
+    case .nothing: OriginAnswer(failure)
+    case .moved(let place): .troubled("the origin's bucket is at \(place.authority) now", retryAfter: nil)
+    case .clock: .troubled("the origin's clock differs from this machine's; it is gone by from now on", retryAfter: nil)
+    case .refused(let why): .refused(why)
+    }
+  }
+
+  @discardableResult
+  private func learn(from failure: OriginFailure, key: [UInt8]) -> Route.Lesson {
+    let lesson = route.learn(from: failure, forKey: key, at: seconds, steady: steadySeconds)
+    switch lesson {
+    case .nothing, .refused: break
+    case .moved(let place):
+      log.notice("origin.moved", "the origin sends us to \(place.authority), region \(place.region)")
+    case .clock(let seconds):
+      let side = seconds > 0 ? "behind" : "before"
+      log.warning(
+        "origin.clock",
+        seconds == 0
+          ? "this machine's clock is right again by the origin's"
+          : "this machine's clock is \(seconds.magnitude) s \(side) the origin's, by which requests are signed; set the time"
+      )
+    }
+    return lesson
+  }
+
+  private var mark: Route.Mark { route.mark(at: steadySeconds) }
+
+  /// The time of day, as this machine has it.
   private var seconds: Int64 { Clock.now.milliseconds / 1000 }
+
+  private var steadySeconds: Int64 { Clock.steady.milliseconds / 1000 }
 
   /// - Parameter quickly: somebody waits for this one: an origin that takes connections and says nothing is as good as
   ///   none.
   private func options(for request: ObjectRequest, quickly: Bool = false) -> TransferOptions {
+    let mark = mark
     let signed = request.signed(
-      for: settings.endpoint, by: &signer, at: seconds, userAgent: Self.userAgent)
+      for: mark.endpoint, by: &signer, at: seconds + mark.clockSeconds, userAgent: Self.userAgent)
     return TransferOptions(
       method: request.method == "HEAD" ? .head : .get, url: signed.url, headers: signed.headers,
       connectTimeout: settings.connectTimeout, stallTimeout: settings.stallTimeout,
       deadline: quickly ? settings.connectTimeout + min(settings.stallTimeout, .seconds(5)) : nil,
       caFile: settings.caFile)
-  }
-}
-
-/// Why something could not be read from the origin, in words.
-struct OriginProblem: Error, CustomStringConvertible {
-  let description: String
-}
-
-extension TransferHead {
-  /// The values of a header by its lower-case name, joined as RFC 9110, section 5.3, has it.
-  func joined(_ name: String) -> String? {
-    let values = values(name)
-    return values.isEmpty ? nil : values.joined(separator: ", ")
-  }
-}
-
-extension OriginAnswer {
-  init(_ failure: OriginFailure) {
-    switch failure {
-    case .missing: self = .missing
-    case .denied: self = .denied("\(failure)")
-    case .unreachable(let reason): self = .unreachable(reason)
-    case .troubled(let reason, let seconds):
-      // Whatever number came, believed up to a day: it must not be too large to calculate with.
-      self = .troubled(reason, retryAfter: seconds.map { Int64(min($0, 86_400)) * 1000 })
-    case .skewed, .redirected, .refused: self = .refused("\(failure)")
-    }
-  }
-
-  init(_ error: CurlError) {
-    switch error.kind {
-    case .couldNotResolve, .couldNotConnect, .timedOut, .stalled, .tls, .cut: self = .unreachable("\(error)")
-    case .tooLarge, .cancelled, .refusedByReceiver, .other: self = .troubled("\(error)", retryAfter: nil)
-    }
-  }
-
-  /// The code of a failure, as metrics have it; nil when it is none.
-  var code: String? {
-    switch self {
-    case .found: nil
-    case .missing: "content_not_found"
-    case .denied: "access_denied"
-    case .refused: "origin_refused"
-    case .unreachable: "origin_unreachable"
-    case .troubled: "origin_error"
-    }
-  }
-
-  /// The same for a fill; wrong settings are waited out, since a reload mends them and nothing is lost until then.
-  var outcome: FetchOutcome {
-    switch self {
-    case .found: .delivered
-    case .missing: .missing
-    case .denied(let why): .denied(why)
-    case .unreachable(let why): .unreachable(why)
-    case .troubled(let why, let asked): .troubled(why, retryAfter: asked)
-    case .refused(let why): .troubled(why, retryAfter: nil)
-    }
-  }
-}
-
-extension FetchOutcome {
-  /// The code of a failure, as metrics have it; nil when the origin failed nobody.
-  var code: String? {
-    switch self {
-    case .delivered, .changed, .abandoned: nil
-    case .unreachable: "origin_unreachable"
-    case .troubled: "origin_error"
-    case .missing: "content_not_found"
-    case .denied: "access_denied"
-    }
-  }
-
-  init(_ error: CurlError) { self = error.kind == .cancelled ? .abandoned : OriginAnswer(error).outcome }
-}
-
-// MARK: Digests in the ledger
-
-extension DigestAlgorithm {
-  /// The ledger's number for it, never to be changed.
-  var number: UInt8 {
-    switch self {
-    case .sha256: 1
-    case .sha1: 2
-    case .crc64nvme: 3
-    case .crc32c: 4
-    case .crc32: 5
-    case .md5: 6
-    }
-  }
-
-  init?(number: UInt8) {
-    guard let known = Self.allCases.first(where: { $0.number == number }) else { return nil }
-    self = known
   }
 }
