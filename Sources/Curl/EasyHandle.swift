@@ -50,7 +50,11 @@ struct EasyHandle: ~Copyable {
     try set(CURLOPT_FOLLOWLOCATION, 0)
     // The heads of a proxy are not those of the server.
     try set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)
-    if let caFile = options.caFile { try set(CURLOPT_CAINFO, caFile) }
+    if let caFile = options.caFile {
+      try set(CURLOPT_CAINFO, caFile)
+      // The system's folder of certificates would be trusted beside it.
+      unsafe try check(larder_easy_set_string(raw, CURLOPT_CAPATH, nil))
+    }
     if let proxy = options.proxy { try set(CURLOPT_PROXY, proxy) }
   }
 
