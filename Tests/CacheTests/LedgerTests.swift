@@ -164,7 +164,8 @@ import Testing
     let a = try box.complete("ann", "a", size: 10)
     try box.start("ann", "b", size: 4)
     let entries = try box.read { tx in try box.ledger.auditEntries(limit: 9, in: tx) }
-    #expect(entries.map(\.event) == [.started, .evicted, .completed, .started])
+    #expect(entries.map(\.event) == [.started, .evicted, .completed, .verified, .started])
+    #expect(entries[3].object == a.object && entries[3].cause == "by framing and ETag alone")
     let eviction = try #require(entries.dropFirst().first)
     #expect(eviction.download == a.id && eviction.object == a.object && eviction.user == "ann" && eviction.bytes == 10)
     #expect(eviction.moment == box.now && eviction.cause == "the quota of ann was full")

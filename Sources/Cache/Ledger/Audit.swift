@@ -18,6 +18,8 @@ public struct AuditEntry: Sendable, Hashable {
     case damaged = 10
     /// They are there again.
     case mended = 11
+    /// An object is whole; the cause says what it was compared with.
+    case verified = 20
   }
 
   /// Its place in the diary, which only grows.

@@ -169,14 +169,20 @@ extension Ledger {
   }
 
   /// Every block is there and the whole is what the origin has: from now on it is complete.
-  public func finish(_ id: ObjectID, in tx: borrowing WriteTransaction, _ change: inout Change) throws {
+  ///
+  /// - Parameter evidence: what the whole was compared with, for the audit.
+  public func finish(
+    _ id: ObjectID, verifiedBy evidence: String = "framing and ETag alone", in tx: borrowing WriteTransaction,
+    _ change: inout Change
+  ) throws {
     guard let old = try object(id, in: tx), old.state != .complete, old.storedBytes == old.size else { return }
     var new = old
     new.state = .complete
     if old.state == .filling {
       new.lastUsed = change.now
+      try record(.verified, nil, object: id, bytes: old.size, cause: "by \(evidence)", in: tx, change)
     } else {
-      try record(.mended, nil, object: id, bytes: old.size, cause: "every block is there again", in: tx, change)
+      try record(.mended, nil, object: id, bytes: old.size, cause: "every block is there again, verified by \(evidence)", in: tx, change)
     }
     try put(new, over: old, in: tx, &change)
     change.queueChanged = true

@@ -102,7 +102,9 @@ extension Errand {
   // MARK: Whether it is right
 
   private enum Comparison {
-    case same, stopped
+    case stopped
+    /// It is, as this says.
+    case same(String)
     case different(String)
     /// Blocks on the disk are not what came in.
     case damaged([Int], String)
@@ -111,20 +113,20 @@ extension Errand {
   /// Every block is there: is the whole what the origin has?
   private func judge(_ object: StoredObject, _ file: ObjectFile) async throws {
     // What was whole and is block for block what it was needs no second comparison.
-    switch object.state == .mending && !mustCompare ? .same : try await compare(object, file) {
+    switch object.state == .mending && !mustCompare ? .same("the checksums of its blocks") : try await compare(object, file) {
     case .stopped: break
     case .damaged(let blocks, let fault):
       try await losses.report(blocks, of: object.id, foundBy: .fill, fault)
     case .different(let mismatch):
       log.warning("fill.mismatch", mismatch)
       _ = try await writer.change { try $0.mismatch(object.id, mismatch, in: $1, &$2) }
-    case .same: try await seal(object)
+    case .same(let evidence): try await seal(object, verifiedBy: evidence)
     }
   }
 
   private func compare(_ object: StoredObject, _ file: ObjectFile) async throws -> Comparison {
     guard let offered = object.origin.digest, let algorithm = DigestAlgorithm(number: offered.algorithm) else {
-      return .same
+      return .same("framing and ETag alone: the origin offers no digest that can be compared")
     }
     // A long title takes minutes; who wants to stop does not wait for that.
     let flag = stopFlag
@@ -137,11 +139,13 @@ extension Errand {
       return try await damage(object, file) ?? { throw error }()
     }
     guard let actual else { return .stopped }
-    guard actual != offered.bytes else { return .same }
+    guard actual != offered.bytes else {
+      return .same(offered.partBytes > 0 ? "the \(algorithm) of its parts' \(algorithm)s" : "its \(algorithm)")
+    }
     if offered.partBytes > 0, await !origin.hasEqualParts(object.origin.version, partBytes: offered.partBytes) {
       let why = "its parts differ in size, so its composite \(algorithm) cannot be compared"
       log.notice("fill.uncompared", "\(object.origin.version.key): \(why)")
-      return .same
+      return .same("framing and ETag alone: \(why)")
     }
     return try await damage(object, file)
       ?? .different("\(object.origin.version.key): the origin's \(algorithm) does not match what it sent")
@@ -158,7 +162,7 @@ extension Errand {
   // MARK: The end
 
   /// It is right: that is written down beside it, and then in the ledger.
-  private func seal(_ object: StoredObject) async throws {
+  private func seal(_ object: StoredObject, verifiedBy evidence: String) async throws {
     let checksums = try read { ledger, tx in try ledger.checksums(of: object, in: tx) }
     var whole = object
     whole.state = .complete
@@ -170,10 +174,12 @@ extension Errand {
         try await volume.link(object.id, at: writer.link(of: owner))
       }
     }
-    try await writer.change { ledger, tx, change in try ledger.finish(object.id, in: tx, &change) }
+    try await writer.change { ledger, tx, change in
+      try ledger.finish(object.id, verifiedBy: evidence, in: tx, &change)
+    }
     heardOfBlocks()
-    let was = object.state == .mending ? "whole again" : "whole and verified"
-    log.info("fill.complete", "\(object.origin.version.key): \(object.size) bytes are \(was)")
+    let was = object.state == .mending ? "whole again" : "whole"
+    log.info("fill.complete", "\(object.origin.version.key): \(object.size) bytes are \(was), verified by \(evidence)")
   }
 
   /// The origin holds another version: ask which, and begin again with it.

@@ -148,8 +148,8 @@ final class OriginClient {
       let (head, body) = try await ask(.get(Array(key.utf8)), bodyLimit: limit, quickly: false)
       guard head.status == 200, head["etag"] != nil else {
         metrics.count(.originErrors, "origin_error")
-        let failure = head.status == 200 ? "the answer is not a store's" : "\(failure(head, body))"
-        return .failure(OriginProblem(description: "\(key): \(failure)"))
+        let why = head.status == 200 ? "the answer is not a store's" : "\(failure(head, body))"
+        return .failure(OriginProblem(description: "\(key): \(why)"))
       }
       return .success(body)
     } catch {
