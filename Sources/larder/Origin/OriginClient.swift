@@ -63,10 +63,13 @@ final class OriginClient {
       for _ in 0..<2 {
         let request = ObjectRequest.head(Array(key.utf8))
         let mark = mark
-        switch meaning(of: try await ask(request, bodyLimit: 0).head) {
+        let head = try await ask(request, bodyLimit: 0).head
+        switch meaning(of: head) {
         case .found(let found): return try await described(found, key)
         case .failed(.troubled(let why, let seconds)): return OriginAnswer(.troubled(reason: why, retryAfter: seconds))
         case .failed(.unreachable(let why)): return .unreachable(why)
+        // The object is there, and it is none for us.
+        case .failed(let failure) where (200..<300).contains(head.status): return OriginAnswer(failure)
         // The answer to a HEAD has no body: what is wrong, and with the title or with the settings, only a GET can say.
         case .failed: answer = try await explanation(of: key)
         }
