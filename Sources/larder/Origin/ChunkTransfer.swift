@@ -19,8 +19,8 @@ protocol ChunkTransferOwner: AnyObject {
 
 /// A ranged GET under way.
 ///
-/// Memory: the block being filled and two at the disk, 256 KiB each at the most, and libcurl's own buffer; together
-/// below 1 MiB.
+/// Memory: the block being filled and two at the disk, three when it has ended, 256 KiB each at the most, and libcurl's own
+/// buffer; together below 1 MiB.
 @EventLoop
 final class ChunkTransfer: TransferReceiver {
   let span: ChunkSpan
@@ -130,7 +130,7 @@ final class ChunkTransfer: TransferReceiver {
       if block.isEmpty { block.reserveCapacity(blockLength) }
       unsafe block.append(contentsOf: rest.prefix(wanted))
       unsafe rest = rest.dropFirst(wanted)
-      if block.count == blockLength { hand() }
+      if block.count == blockLength, !isLastBlock { hand() }
     }
     received += bytes.count
     noteStart()
@@ -144,7 +144,9 @@ final class ChunkTransfer: TransferReceiver {
     let outcome: FetchOutcome
     switch result {
     case _ where refused != nil: outcome = refused!
-    case .success where received == span.bytes.count: outcome = .delivered
+    case .success where received == span.bytes.count:
+      if !block.isEmpty { hand() }
+      outcome = .delivered
     case .success: outcome = .unreachable("the origin ended its answer early")
     case .failure(let error): outcome = FetchOutcome(error)
     }
@@ -176,6 +178,9 @@ final class ChunkTransfer: TransferReceiver {
     isNoting = true
     owner?.received(startOf: span.blocks.lowerBound + arrived, block, by: self)
   }
+
+  /// The last block is kept until the answer has ended: only then it was no longer than it should be.
+  private var isLastBlock: Bool { arrived == span.blocks.count - 1 }
 
   private func hand() {
     noted = EventLoop.now
