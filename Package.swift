@@ -77,7 +77,7 @@ let package = Package(
       // Parts of the program itself that need neither it nor an origin.
       .testTarget(name: "ProgramTests", dependencies: ["larder", "HTTP", "Loop"], swiftSettings: settings),
       // The built program against a real S3 server.
-      .testTarget(name: "EndToEndTests", dependencies: ["larder"], swiftSettings: settings),
+      .testTarget(name: "EndToEndTests", dependencies: ["larder", "S3"], swiftSettings: settings),
     ],
   swiftLanguageModes: [.v6]
 )

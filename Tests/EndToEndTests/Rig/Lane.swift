@@ -1,6 +1,6 @@
 // Where the tests of this target run. They block (on processes, sockets and deadlines),
 // which a test on the shared pool of threads must not: it would hold up all others.
-// So each suite stands on one of three lanes, a thread each, one test after another.
+// So each suite stands on one of four lanes, a thread each, one test after another.
 
 import Dispatch
 
@@ -36,5 +36,12 @@ final class OwnThread: SerialExecutor {
 @globalActor actor LaneC {
   static let shared = LaneC()
   private nonisolated let thread = OwnThread(label: "lane C")
+  nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe thread.asUnownedSerialExecutor() }
+}
+
+/// The lane of the suites whose origin is scripted.
+@globalActor actor LaneD {
+  static let shared = LaneD()
+  private nonisolated let thread = OwnThread(label: "lane D")
   nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe thread.asUnownedSerialExecutor() }
 }

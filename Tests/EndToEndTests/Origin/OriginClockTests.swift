@@ -1,0 +1,91 @@
+// An origin that refuses signatures for their time: gone by its Date within a day, and no further.
+
+import Foundation
+import Glibc
+import S3
+import Testing
+
+@LaneD @Suite("An origin with another clock") struct OriginClockTests {
+  private func scripted() throws -> Scripted {
+    let scripted = try Scripted()
+    scripted.origin.demand(
+      try Credentials(accessKeyID: SeaweedFS.accessKey, secretAccessKey: SeaweedFS.secretKey))
+    return scripted
+  }
+
+  @Test(
+    "a machine whose clock is wrong asks by the origin's", arguments: [3600, -3600, 20 * 3600, -20 * 3600] as [Int64])
+  func corrected(seconds: Int64) throws {
+    let scripted = try scripted()
+    scripted.origin.setClock(ahead: seconds)
+    let ann = try scripted.box.user("ann")
+    let title = scripted.title(1 << 20)
+    let answer = try ann.tryStart(title)
+    #expect(answer.status == 201)
+    #expect(answer.json?.total_bytes?.int == title.size, "the start itself had an answer: \(answer)")
+    let id = try #require(answer.json?.id?.text)
+    try ann.wait(id, for: "completed")
+    #expect(try ann.play(id).body == title.bytes)
+    let warning = try scripted.box.logged(event: "origin.clock")
+    #expect(warning.level?.text == "warning")
+    #expect(warning.message?.text?.contains(seconds > 0 ? "behind" : "before") == true, "\(warning)")
+    // HEAD, why, why again, HEAD again; from then on at once.
+    #expect(scripted.origin.requests.prefix { !$0.isForBytes }.count == 4)
+  }
+
+  @Test("a clock that is set midway, and set right again, costs a question each")
+  func setMidway() throws {
+    let scripted = try scripted()
+    let ann = try scripted.box.user("ann")
+    let title = scripted.title(6 << 20)
+    let begun = scripted.origin.traffic
+    scripted.origin.script { [origin = scripted.origin] _, honest in
+      let sent = origin.traffic - begun
+      origin.setClock(ahead: sent > 4 << 20 ? 0 : sent > 2 << 20 ? 7200 : 0)
+      return honest
+    }
+    let id = try ann.fetch(title)
+    #expect(try ann.play(id).body == title.bytes)
+    #expect(scripted.origin.traffic - begun < title.size + (64 << 10), "only errors came besides")
+    let turns = scripted.box.log.filter { $0.event?.text == "origin.clock" }.compactMap { $0.message?.text }
+    #expect(turns.count == 2, "\(turns)")
+    #expect(turns.last?.contains("right again") == true)
+  }
+
+  @Test("a clock that is days off is not gone by: the administrator is told to set it")
+  func hopeless() throws {
+    let scripted = try scripted()
+    scripted.origin.setClock(ahead: 3 * 86_400)
+    let ann = try scripted.box.user("ann")
+    let title = scripted.title(100_000)
+    let answer = try ann.tryStart(title)
+    #expect(answer.status == 502)
+    #expect(answer.code == "origin_refused")
+    #expect(answer.json?.detail?.text?.contains("set the time") == true)
+    #expect(scripted.origin.requests.count <= 4)
+    scripted.origin.setClock(ahead: 0)
+    let id = try ann.fetch(title)
+    #expect(try ann.play(id).body == title.bytes)
+  }
+
+  @Test("an origin that refuses the time whatever it is, is not asked for ever at once")
+  func never() throws {
+    let scripted = try scripted()
+    scripted.origin.script { request, _ in
+      // Each time it says that it is another hour later.
+      var answer = FakeAnswer.s3(403, "RequestTimeTooSkewed")
+      let stamp = FakeOrigin.time + Int64.random(in: -20...20) * 3600
+      answer["Date"] = FakeOrigin.httpDate(stamp)
+      return answer
+    }
+    let ann = try scripted.box.user("ann")
+    let title = scripted.title(100_000)
+    _ = try ann.tryStart(title)
+    #expect(scripted.origin.requests.count <= 12, "\(scripted.origin.requests.count)")
+    scripted.origin.script(nil)
+    let again = try ann.tryStart(title)
+    let id = try #require(again.json?.id?.text)
+    try ann.wait(id, for: "completed")
+    #expect(try ann.play(id).body == title.bytes)
+  }
+}

@@ -1,0 +1,142 @@
+// What a whole title is compared with, and what is said of it: the strongest digest that can be compared, or framing alone.
+
+import Foundation
+import Glibc
+import S3
+import Testing
+
+@LaneD @Suite("What a title was verified by") struct OriginEvidenceTests {
+  private static let scripted = Result { try Scripted() }
+
+  /// Inverts one byte of the answers to the requests that hold it.
+  private nonisolated static func flip(_ offset: Int, of key: String) -> FakeOrigin.Script {
+    { request, honest in
+      guard request.isForBytes, request.key == key, let range = request.range, range.contains(offset) else {
+        return honest
+      }
+      var answer = honest
+      answer.body[offset - range.lowerBound] ^= 0x20
+      return answer
+    }
+  }
+
+  @Test("a digest of the whole is compared, and the log says which", arguments: DigestAlgorithm.allCases)
+  func whole(algorithm: DigestAlgorithm) throws {
+    let scripted = try Self.scripted.get()
+    let ann = try scripted.box.user("ann")
+    let title = Title(size: 700_001)
+    var object = FakeObject(title)
+    if algorithm == .md5 {
+      // It hides in the ETag.
+      var md5 = DigestComputation(.md5)
+      md5.update(title.bytes.array)
+      object.etag = "\"" + md5.finish().map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() + "\""
+    } else {
+      object = object.offering(algorithm, of: title.bytes)
+    }
+    scripted.origin.put(object, key: title.key)
+    let id = try ann.fetch(title)
+    #expect(try ann.play(id).body == title.bytes)
+    #expect(try scripted.evidence(title) == "its \(algorithm)")
+  }
+
+  @Test("a flipped byte is found by any digest: fetched anew once, then the title fails", arguments: [true, false])
+  func flipped(isOnce: Bool) throws {
+    let scripted = try Self.scripted.get()
+    let ann = try scripted.box.user("ann")
+    let title = Title(size: 700_001)
+    scripted.origin.put(FakeObject(title).offering(.crc64nvme, of: title.bytes), key: title.key)
+    let flip = Self.flip(300_000, of: title.key)
+    let (origin, key, begun) = (scripted.origin, title.key, scripted.origin.traffic)
+    origin.script { request, honest in
+      !isOnce || origin.traffic - begun < 700_001 ? flip(request, honest) : honest
+    }
+    defer { origin.script(nil) }
+    let id = try ann.start(title)
+    if isOnce {
+      try ann.wait(id, for: "completed")
+      #expect(try ann.play(id).body == title.bytes)
+    } else {
+      let failed = try ann.wait(id, for: "failed")
+      #expect(failed.error?.code?.text == "integrity_mismatch")
+      #expect(failed.error?.message?.text?.contains("crc64nvme") == true)
+      #expect(try ann.play(id).code == "not_ready")
+    }
+    #expect(origin.traffic - begun == 2 * title.size)
+    #expect(origin.requests.filter { $0.key == key && $0.isForBytes && $0.range?.lowerBound == 0 }.count == 2)
+  }
+
+  /// Without any digest TCP or TLS and `If-Match` are all there is: what is changed before it is sent cannot be known.
+  @Test("without a digest a flipped byte cannot be found, and the log claims nothing else")
+  func unverified() throws {
+    let scripted = try Self.scripted.get()
+    let ann = try scripted.box.user("ann")
+    let title = scripted.title(700_001)
+    scripted.origin.script(Self.flip(300_000, of: title.key))
+    defer { scripted.origin.script(nil) }
+    let id = try ann.fetch(title)
+    var flipped = title.bytes
+    flipped[300_000] ^= 0x20
+    #expect(try ann.play(id).body == flipped)
+    #expect(
+      try scripted.evidence(title) == "framing and ETag alone: the origin offers no digest that can be compared")
+  }
+
+  @Test("an ETag that looks like an MD5 is none when the object is encrypted with a key of its own")
+  func encrypted() throws {
+    let scripted = try Self.scripted.get()
+    let ann = try scripted.box.user("ann")
+    let title = scripted.title(100_000) { object in
+      var object = object
+      object.etag = "\"0123456789abcdef0123456789abcdef\""
+      object.fields.append((name: "x-amz-server-side-encryption", value: "aws:kms"))
+      return object
+    }
+    let id = try ann.fetch(title)
+    #expect(try ann.play(id).body == title.bytes)
+    #expect(try scripted.evidence(title).hasPrefix("framing and ETag alone"))
+  }
+
+  @Test("a digest of parts of one size is compared", arguments: [DigestAlgorithm.md5, .sha256, .crc32c])
+  func parts(algorithm: DigestAlgorithm) throws {
+    let scripted = try Self.scripted.get()
+    let ann = try scripted.box.user("ann")
+    let title = Title(size: 700_001)
+    scripted.origin.put(
+      FakeObject(title).offering(algorithm, ofParts: [300_000, 300_000, 100_001], of: title.bytes), key: title.key)
+    let id = try ann.fetch(title)
+    #expect(try ann.play(id).body == title.bytes)
+    #expect(try scripted.evidence(title) == "the \(algorithm) of its parts' \(algorithm)s")
+
+    // The same with a wrong byte in the last part.
+    let spoilt = Title(size: 700_001)
+    scripted.origin.put(
+      FakeObject(spoilt).offering(algorithm, ofParts: [300_000, 300_000, 100_001], of: spoilt.bytes), key: spoilt.key)
+    scripted.origin.script(Self.flip(700_000, of: spoilt.key))
+    defer { scripted.origin.script(nil) }
+    let failing = try ann.start(spoilt)
+    #expect(try ann.wait(failing, for: "failed").error?.code?.text == "integrity_mismatch")
+  }
+
+  @Test(
+    "a digest of parts of several sizes, or of sizes that the origin does not tell, is not compared, and the log says so",
+    arguments: [[300_000, 100_001, 300_000], [100_001, 300_000, 300_000], [300_000, 200_000, 200_001]])
+  func unequalParts(sizes: [Int]) throws {
+    let scripted = try Self.scripted.get()
+    let ann = try scripted.box.user("ann")
+    let title = Title(size: 700_001)
+    let object = FakeObject(title).offering(.md5, ofParts: sizes, of: title.bytes)
+    scripted.origin.put(object, key: title.key)
+    let id = try ann.fetch(title)
+    #expect(try ann.play(id).body == title.bytes)
+    #expect(try scripted.evidence(title).hasPrefix("framing and ETag alone"))
+
+    let secret = Title(size: 700_001)
+    var untold = FakeObject(secret).offering(.md5, ofParts: sizes, of: secret.bytes)
+    untold.parts = []
+    scripted.origin.put(untold, key: secret.key)
+    let other = try ann.fetch(secret)
+    #expect(try ann.play(other).body == secret.bytes)
+    #expect(try scripted.evidence(secret).hasPrefix("framing and ETag alone"))
+  }
+}

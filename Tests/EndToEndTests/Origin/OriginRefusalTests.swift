@@ -1,0 +1,127 @@
+// An origin that says no, or not now.
+
+import Foundation
+import Glibc
+import Testing
+
+@LaneB @Suite("An origin that refuses") struct OriginRefusalTests {
+  @Test("a title that the origin does not have is refused, and charges nothing")
+  func notFound() throws {
+    let box = try Box(["quota": ["default": "1000"]])
+    let ann = try box.user("ann")
+    let answer = try ann.tryStart(Title(size: 10))
+    #expect(answer.status == 404)
+    #expect(answer.code == "content_not_found")
+    #expect(try ann.storage() == .of(1000, used: 0, reserved: 0))
+    #expect(try ann.expect(200, "GET", "/api/downloads").downloads?.array?.isEmpty == true)
+  }
+
+  @Test("a bucket that does not exist is the box's trouble, and no title is blamed for it")
+  func noSuchBucket() throws {
+    let box = try Box(["origin": ["bucket": "\"no-such-bucket\""], "quota": ["default": "1000"]])
+    let ann = try box.user("ann")
+    let answer = try ann.tryStart(Title(size: 10))
+    #expect(answer.status == 502)
+    #expect(answer.code == "origin_refused")
+    #expect(answer.json?.detail?.text?.contains("bucket") == true, "\(answer)")
+    #expect(try ann.storage() == .of(1000, used: 0, reserved: 0))
+    #expect(try ann.expect(200, "GET", "/api/downloads").downloads?.array?.isEmpty == true)
+  }
+
+  @Test("wrong credentials are the box's trouble, and said so")
+  func wrongCredentials() throws {
+    let box = try Box(secretKey: "wrong")
+    let ann = try box.user("ann")
+    let title = Title(size: 1000)
+    try box.origin.put(title)
+    let answer = try ann.tryStart(title)
+    #expect(answer.status == 502)
+    #expect(answer.code == "origin_refused")
+    #expect(try ann.expect(200, "GET", "/api/downloads").downloads?.array?.isEmpty == true)
+  }
+
+  @Test("an origin that asks for patience gets it, and the reason is shown meanwhile")
+  func slowDown() throws {
+    let box = try Box()
+    let ann = try box.user("ann")
+    let title = Title(size: 1 << 20)
+    try box.origin.put(title)
+    box.proxy.fault(Fault(action: Fault.s3(503, "SlowDown", headers: ["Retry-After": "1"])) { $0.method == "GET" })
+    let id = try ann.start(title)
+    let slow = try ann.wait(id, forError: "origin_error")
+    #expect(slow.status?.text == "downloading" || slow.status?.text == "pending")
+    #expect(slow.error?.retryable?.bool == true)
+    #expect(slow.error?.next_attempt_at?.text != nil)
+    box.proxy.fault(nil)
+    let done = try ann.wait(id, for: "completed")
+    #expect(done.error == .null)
+    #expect(try ann.play(id).body == title.bytes)
+  }
+
+  @Test("patience without end is not taken at its word, and ends nothing")
+  func endlessPatience() throws {
+    let box = try Box()
+    let ann = try box.user("ann")
+    let title = Title(size: 100_000)
+    try box.origin.put(title)
+    let patience = ["Retry-After": "9223372036854775807"]
+    box.proxy.fault(
+      Fault(action: Fault.s3(503, "SlowDown", headers: patience), times: 1) { $0.method == "HEAD" })
+    let id = try ann.start(title)
+    try ann.wait(id, for: "completed")
+    #expect(try ann.play(id).body == title.bytes)
+  }
+
+  @Test("titles that a sick origin held up are fetched one after the other when it is well again")
+  func turnsAfterTrouble() throws {
+    let box = try Box([
+      "downloads": [
+        "active": "1", "connections": "1", "chunk_size": "\"64KiB\"", "retry_initial": "\"10ms\"",
+        "retry_max": "\"50ms\"",
+      ]
+    ])
+    let ann = try box.user("ann")
+    let titles = (0..<5).map { _ in Title(size: 2 << 20) }
+    for title in titles { try box.origin.put(title) }
+    box.proxy.fault(Fault(action: Fault.s3(503, "SlowDown")) { $0.method == "GET" })
+    let ids = try titles.map { try ann.start($0) }
+    for id in ids { try ann.wait(id, forError: "origin_error") }
+    box.proxy.fault(nil)
+    let healed = box.proxy.requests.count
+    for id in ids { try ann.wait(id, for: "completed") }
+    let gets = box.proxy.requests.dropFirst(healed).filter { $0.method == "GET" }.map(\.target)
+    // While it gets well a last refusal may still pass the turn on. From the first title that is through, each of the
+    // others comes in one run; side by side, all would be through at the end only.
+    let lasts = Set(gets).compactMap { gets.lastIndex(of: $0) }
+    let rest = Array(gets.dropFirst((lasts.min() ?? 0) + 1))
+    let runs = rest.enumerated().count { $0 == 0 || rest[$0 - 1] != $1 }
+    #expect(gets.count > 4 * titles.count, "too few to tell")
+    #expect(rest.count > gets.count / 2, "titles side by side: \(rest.count) of \(gets.count) requests came later")
+    #expect(runs == titles.count - 1, "more than one title at a time: \(runs) runs of \(rest.count) requests")
+  }
+
+  @Test(
+    "an origin in trouble is asked again, with a HEAD and midway",
+    arguments: [(500, "InternalError"), (502, "BadGateway"), (503, "SlowDown"), (429, "TooManyRequests")])
+  func inTrouble(status: Int, code: String) throws {
+    let box = try Box()
+    let ann = try box.user("ann")
+    let title = Title(size: 1 << 20)
+    try box.origin.put(title)
+    box.proxy.fault(Fault(action: Fault.s3(status, code)) { $0.method == "HEAD" })
+    let answer = try ann.tryStart(title)
+    #expect(answer.status == 201 && answer.json?.total_bytes == .null)
+    let id = try #require(answer.json?.id?.text)
+    let waiting = try ann.wait(id, forError: "origin_error")
+    #expect(waiting.status?.text == "pending" && waiting.error?.retryable?.bool == true)
+    box.proxy.fault(Fault(action: Fault.s3(status, code)) { $0.method == "GET" })
+    try ann.wait(id, "known and in trouble") {
+      $0.total_bytes?.int == title.size && $0.error?.code?.text == "origin_error"
+        && $0.error?.message?.text?.contains(code) == true
+    }
+    #expect(try ann.download(id).downloaded_bytes?.int == 0)
+    box.proxy.fault(nil)
+    try ann.wait(id, for: "completed")
+    #expect(try ann.play(id).body == title.bytes)
+  }
+}
