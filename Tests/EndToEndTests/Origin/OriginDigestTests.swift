@@ -4,7 +4,7 @@ import Foundation
 import Glibc
 import Testing
 
-@LaneB @Suite("Bytes against their digest") struct OriginDigestTests {
+@LaneA @Suite("Bytes against their digest") struct OriginDigestTests {
   @Test("a byte that was flipped on the way is found, and everything is fetched anew, once")
   func flippedOnce() throws {
     let box = try Box()

@@ -5,7 +5,7 @@ import Glibc
 import Synchronization
 import Testing
 
-@LaneB @Suite("A title that changes") struct OriginVersionTests {
+@LaneA @Suite("A title that changes") struct OriginVersionTests {
   @Test("a title that changes at the origin midway arrives as the new version, whole and unmixed")
   func changedMidway() throws {
     let box = try Box(["quota": ["default": "\"20MiB\""]])
