@@ -22,7 +22,7 @@ import Testing
       created: Timestamp(milliseconds: Int64.random(in: 0...4_000_000_000_000, using: &random)))
     download.pinned = Bool.random(using: &random)
     download.object = ObjectID(random.next())
-    download.fileExtension = text(&random, 1...16)
+    download.fileExtension = ["mp4", "m", "MKV9"].randomElement(using: &random) ?? "mp4"
     download.endedBytes = Int.random(in: 0...1 << 50, using: &random)
     download.updated = moment(&random) ?? download.created
     download.completed = moment(&random)
@@ -126,17 +126,52 @@ import Testing
     #expect(Key.origin(bucket: "b", key: "k") == Key.bigEndian(hash))
   }
 
-  /// A record of each kind and what reads it.
+  /// A record of each kind and what reads it: whatever is read is written as it was.
   private func kinds() throws -> [(record: [UInt8], read: ([UInt8]) throws -> Void)] {
     var random = SplitMix64(seed: 21)
     let download = try download(&random)
     let object = object(&random)
     let page = BlockPage()
     return [
-      (download.record, { _ = try Download(id: download.id, record: $0).rows }),
-      (object.record, { _ = try StoredObject(id: object.id, record: $0).rows }),
-      (Usage(used: 1, reserved: 2).record, { _ = try Usage(record: $0) }),
-      (BoxUsage(complete: 1).record, { _ = try BoxUsage(record: $0) }),
+      (
+        download.record,
+        { bytes in
+          let read = try Download(id: download.id, record: bytes)
+          #expect(read.record == bytes && !read.rows.isEmpty)
+        }
+      ),
+      (
+        object.record,
+        { bytes in
+          let read = try StoredObject(id: object.id, record: bytes)
+          #expect(read.record == bytes && !read.rows.isEmpty && read.size <= StoredObject.largestSize)
+        }
+      ),
+      (
+        Usage(used: 1, reserved: 2).record,
+        { bytes in
+          let again = try Usage(record: bytes).record
+          #expect(again == bytes)
+        }
+      ),
+      (
+        BoxUsage(complete: 1).record,
+        { bytes in
+          let again = try BoxUsage(record: bytes).record
+          #expect(again == bytes)
+        }
+      ),
+      (
+        AuditEntry(
+          number: 1, moment: Timestamp(milliseconds: 2), event: .evicted, download: download.id, object: object.id,
+          user: "ann", bytes: 3, cause: "why"
+        ).record,
+        { bytes in
+          let again = try AuditEntry(number: 1, record: bytes).record
+          #expect(again == bytes)
+        }
+
+      ),
       (
         page.bytes,
         { bytes in
@@ -194,6 +229,17 @@ import Testing
       try Usage(record: [1] + Array(repeating: 255, count: 16))
     }
     var random = SplitMix64(seed: 23)
+    // An extension goes into a path: a damaged one must not lead out of its folder.
+    for odd in ["", "../../x", "m p", "é", "12345678901234567"] {
+      var download = try download(&random)
+      download.fileExtension = odd
+      #expect(throws: CorruptRecord(table: "downloads", reason: "no extension")) {
+        try Download(id: download.id, record: download.record)
+      }
+    }
+    var huge = object(&random)
+    huge.origin.version.size = StoredObject.largestSize + 1
+    #expect(throws: CorruptRecord.self) { try StoredObject(id: huge.id, record: huge.record) }
     var object = object(&random)
     object.refetchFloor = object.size + 1
     #expect(throws: CorruptRecord(table: "objects", reason: "more stored than there is")) {

@@ -34,6 +34,35 @@ public struct AuditEntry: Sendable, Hashable {
   public var cause: String
 }
 
+extension AuditEntry {
+  /// The entry without its number, which is the key.
+  var record: [UInt8] {
+    var writer = RecordWriter(version: 1)
+    writer.put(moment)
+    writer.put(event.rawValue)
+    writer.put(download?.upper ?? 0)
+    writer.put(download?.lower ?? 0)
+    writer.put(object.number)
+    writer.put(Int64(bytes))
+    writer.put(user)
+    writer.put(cause)
+    return writer.bytes
+  }
+
+  init(number: UInt64, record: [UInt8]) throws(CorruptRecord) {
+    var reader = try RecordReader(record, table: "audit", version: 1)
+    let moment = Timestamp(milliseconds: try reader.take())
+    guard let event = Event(rawValue: try reader.take()) else { throw reader.corrupt("an unknown event") }
+    let id = DownloadID(upper: try reader.take(), lower: try reader.take())
+    self.init(
+      number: number, moment: moment, event: event, download: id == DownloadID(upper: 0, lower: 0) ? nil : id,
+      object: ObjectID(try reader.take()), user: "", bytes: try reader.takeSize(), cause: "")
+    user = try reader.takeText()
+    cause = try reader.takeText()
+    try reader.finish()
+  }
+}
+
 extension Ledger {
   /// How many entries are kept; the oldest go first.
   static let auditLimit = 100_000
@@ -43,17 +72,11 @@ extension Ledger {
     _ event: AuditEntry.Event, _ download: Download?, object: ObjectID? = nil, bytes: Int, cause: String,
     in tx: borrowing WriteTransaction, _ change: borrowing Change
   ) throws {
-    var writer = RecordWriter(version: 1)
-    writer.put(change.now)
-    writer.put(event.rawValue)
-    writer.put(download?.id.upper ?? 0)
-    writer.put(download?.id.lower ?? 0)
-    writer.put((object ?? download?.object ?? .none).number)
-    writer.put(Int64(bytes))
-    writer.put(download?.user.text ?? "")
-    writer.put(cause)
     let number = try nextNumber(of: "next_audit", in: tx)
-    try tx.put(audit, Key.bigEndian(number), writer.bytes)
+    let entry = AuditEntry(
+      number: number, moment: change.now, event: event, download: download?.id,
+      object: object ?? download?.object ?? .none, user: download?.user.text ?? "", bytes: bytes, cause: cause)
+    try tx.put(audit, Key.bigEndian(number), entry.record)
     if number > UInt64(Self.auditLimit) { try tx.delete(audit, Key.bigEndian(number - UInt64(Self.auditLimit))) }
   }
 
@@ -64,19 +87,7 @@ extension Ledger {
     var entries: [AuditEntry] = []
     var row = try tx.row(in: audit, before: Key.bigEndian(number))
     while let (key, value) = row, entries.count < limit {
-      var reader = try RecordReader(value, table: "audit", version: 1)
-      let moment = try reader.takeMoment() ?? Timestamp(milliseconds: 0)
-      guard let event = AuditEntry.Event(rawValue: try reader.take()) else { throw reader.corrupt("an unknown event") }
-      let id = DownloadID(upper: try reader.take(), lower: try reader.take())
-      let object = ObjectID(try reader.take())
-      entries.append(
-        AuditEntry(
-          number: Key.number(in: key, at: 0), moment: moment, event: event, download: id.upper == 0 ? nil : id,
-          object: object,
-          user: "", bytes: try reader.takeSize(), cause: ""))
-      entries[entries.count - 1].user = try reader.takeText()
-      entries[entries.count - 1].cause = try reader.takeText()
-      try reader.finish()
+      entries.append(try AuditEntry(number: Key.number(in: key, at: 0), record: value))
       row = try tx.row(in: audit, before: key)
     }
     return entries

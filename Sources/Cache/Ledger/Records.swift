@@ -30,14 +30,15 @@ extension Download {
   init(id: DownloadID, record: [UInt8]) throws(CorruptRecord) {
     var reader = try RecordReader(record, table: Self.table, version: 1)
     guard let status = Status(rawValue: try reader.take()) else { throw reader.corrupt("an unknown status") }
-    let pinned = try reader.take(UInt8.self) & 1 != 0
+    let pinned = try reader.take(UInt8.self)
+    guard pinned <= 1 else { throw reader.corrupt("neither pinned nor not") }
     let code = try reader.take(UInt8.self)
     let object = ObjectID(try reader.take())
     let total = try reader.take(Int64.self)
-    guard total <= RecordReader.largestSize else { throw reader.corrupt("a size of \(total)") }
+    guard (-1...RecordReader.largestSize).contains(total) else { throw reader.corrupt("a size of \(total)") }
     let ended = try reader.takeSize()
-    let created = try reader.takeMoment() ?? Timestamp(milliseconds: 0)
-    let updated = try reader.takeMoment() ?? created
+    let created = Timestamp(milliseconds: try reader.take())
+    let updated = Timestamp(milliseconds: try reader.take())
     let completed = try reader.takeMoment()
     let lastPlayed = try reader.takeMoment()
     let deleted = try reader.takeMoment()
@@ -50,13 +51,16 @@ extension Download {
       id: id, user: user, title: title, status: status, key: try reader.takeText(),
       totalBytes: total < 0 ? nil : Int(total), created: created)
     self.fileExtension = try reader.takeText()
+    guard StoredPath.isExtension(fileExtension.utf8) else { throw reader.corrupt("no extension") }
     let message = try reader.takeText()
     try reader.finish()
-    if code != 0 {
+    if code == 0 {
+      guard message.isEmpty, nextAttempt == nil else { throw reader.corrupt("a reason without its code") }
+    } else {
       guard let known = Trouble.Code(rawValue: code) else { throw reader.corrupt("an unknown reason \(code)") }
       self.trouble = Trouble(known, message, nextAttempt: nextAttempt)
     }
-    self.pinned = pinned
+    self.pinned = pinned == 1
     self.object = object
     self.endedBytes = ended
     self.updated = updated
@@ -100,14 +104,17 @@ extension StoredObject {
     let size = try reader.takeSize()
     let stored = try reader.takeSize()
     let floor = try reader.takeSize()
-    guard stored <= size, floor <= size else { throw reader.corrupt("more stored than there is") }
+    guard size <= Self.largestSize, stored <= size, floor <= size else {
+      throw reader.corrupt("more stored than there is")
+    }
     let owners = Int(try reader.take(UInt32.self))
-    let created = try reader.takeMoment() ?? Timestamp(milliseconds: 0)
-    let lastUsed = try reader.takeMoment() ?? created
+    let created = Timestamp(milliseconds: try reader.take())
+    let lastUsed = Timestamp(milliseconds: try reader.take())
     let lastModified = try reader.take(Int64.self)
     let algorithm = try reader.take(UInt8.self)
     let partBytes = try reader.takeSize()
     let digest = try reader.takeBlob()
+    guard algorithm != 0 || digest.isEmpty && partBytes == 0 else { throw reader.corrupt("a digest of no kind") }
     let version = ObjectVersion(
       bucket: try reader.takeText(), key: try reader.takeText(), etag: try reader.takeText(), size: size)
     try reader.finish()

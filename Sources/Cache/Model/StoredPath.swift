@@ -43,13 +43,18 @@ public enum StoredPath {
     let name = key.utf8.split(separator: 0x2F, omittingEmptySubsequences: false).last ?? []
     guard let dot = name.lastIndex(of: 0x2E), dot != name.startIndex else { return "mp4" }
     let tail = name[name.index(after: dot)...]
-    let plain = tail.allSatisfy { byte in
-      switch byte {
-      case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
-      default: false
+    return isExtension(tail) ? String(decoding: tail, as: UTF8.self) : "mp4"
+  }
+
+  /// Whether bytes are 1 to 16 letters and digits: nothing else may end a link's name.
+  static func isExtension(_ text: some Collection<UInt8>) -> Bool {
+    (1...16).contains(text.count)
+      && text.allSatisfy { byte in
+        switch byte {
+        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
+        default: false
+        }
       }
-    }
-    return plain && (1...16).contains(tail.count) ? String(decoding: tail, as: UTF8.self) : "mp4"
   }
 
   private static let hex = Array("0123456789ABCDEF".utf8)
