@@ -17,6 +17,7 @@ extension Credentials {
   ///   or one of its keys is not there.
   public static func load(_ text: String, profile: String = "default") throws(CredentialsError) -> Credentials {
     var section: String?
+    var isInSection = false
     var profiles: [String] = []
     var values: [String: (value: String, line: Int)] = [:]
     let lines = text.split(omittingEmptySubsequences: false) { $0.isNewline }
@@ -28,6 +29,7 @@ extension Credentials {
       if first == "[" {
         let name = try sectionName(content, line: number)
         section = name
+        isInSection = true
         if let name, !profiles.contains(name) { profiles.append(name) }
         continue
       }
@@ -37,7 +39,7 @@ extension Credentials {
       }
       let key = content[..<equals].trimmed.lowercased()
       guard !key.isEmpty else { throw CredentialsError(line: number, "a value without a key before the =") }
-      guard !profiles.isEmpty || section != nil else {
+      guard isInSection else {
         throw CredentialsError(line: number, "\(known(key)) stands before any [section]; begin with [\(profile)]")
       }
       if section == profile { values[key] = (withoutComment(content[equals...].dropFirst()), number) }

@@ -51,6 +51,12 @@ struct CredentialsTests {
     #expect(try Credentials.load(text, profile: "a").accessKeyID == "2")
   }
 
+  @Test("A section of another tool may come first")
+  func otherSection() throws {
+    let text = "[sso-session x]\nsso_region = y\n[default]\naws_access_key_id=1\naws_secret_access_key=s"
+    #expect(try Credentials.load(text).accessKeyID == "1")
+  }
+
   @Test("Faults name their line and repeat no secret")
   func faults() {
     let table: [(String, String, Int?, String)] = [
