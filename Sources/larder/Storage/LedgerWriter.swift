@@ -24,7 +24,15 @@ final class LedgerWriter: Sendable {
   private let freeBytes: @Sendable () -> Int?
   /// Bytes of files that are removed and not yet struck off the ledger's list.
   let unsettled = ByteCounter()
-  private let committed: Mutex<(@Sendable (Change) -> Void)?>
+  private let committed: Mutex<Listener?>
+
+  /// Who hears of commits.
+  ///
+  /// A struct, since a closure that is a Mutex's own value is wrapped anew each time it is looked at, and stays so: it
+  /// would grow with every change, and calling it would cost more each time.
+  private struct Listener: Sendable {
+    let hear: @Sendable (Change) -> Void
+  }
 
   /// - Parameters:
   ///   - freeBytes: what the file system has free for us now; asked once a change.
@@ -37,7 +45,7 @@ final class LedgerWriter: Sendable {
   }
 
   /// Hears of every change right after its commit, on the writer's thread and in order of the commits.
-  func onCommit(_ heard: @escaping @Sendable (Change) -> Void) { committed.withLock { $0 = heard } }
+  func onCommit(_ heard: @escaping @Sendable (Change) -> Void) { committed.withLock { $0 = Listener(hear: heard) } }
 
   /// Where the download's hard link belongs.
   func link(of download: Download) -> String { policy.withLock { $0.link(of: download) } }
@@ -72,7 +80,7 @@ final class LedgerWriter: Sendable {
           guard let (value, change) = outcome.settled.withLock({ $0 }) else {
             preconditionFailure("a change was concluded before it was attempted")
           }
-          committed.withLock { $0 }?(change)
+          committed.withLock { $0 }?.hear(change)
           done(.success(value))
         }))
   }
