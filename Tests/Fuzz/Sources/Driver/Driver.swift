@@ -3,6 +3,9 @@
 // SwiftPM links an executable with its own symbol as `main`, which goes before the one in libFuzzer: each
 // target's main calls libFuzzer's driver by itself.
 
+import Dispatch
+import Synchronization
+
 @_silgen_name("LLVMFuzzerRunDriver")
 private func runDriver(
   _ argc: UnsafeMutablePointer<CInt>,
@@ -40,4 +43,22 @@ public struct Choices {
     state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
     return Int((state >> 33) % UInt64(limit + 1))
   }
+}
+
+/// The result of work that awaits, for what can only be made so; blocks until it is done.
+public func result<Value: Sendable>(of work: @escaping @Sendable () async -> Value) -> Value {
+  let place = Place<Value>()
+  let done = DispatchSemaphore(value: 0)
+  Task.detached {
+    let value = await work()
+    place.value.withLock { $0 = value }
+    done.signal()
+  }
+  done.wait()
+  guard let value = place.value.withLock({ $0 }) else { fatalError("the work has ended without a value") }
+  return value
+}
+
+private final class Place<Value: Sendable>: Sendable {
+  let value = Mutex<Value?>(nil)
 }
