@@ -3,6 +3,7 @@
 
 import Cache
 import Glibc
+import LMDB
 import Loop
 import S3
 import Synchronization
@@ -104,7 +105,11 @@ final class Volume: Sendable {
   /// - Throws: `ENOENT` when it is gone with what was in it.
   func open(_ object: StoredObject) async throws(DiskError) -> ObjectFile {
     let (root, name) = (root, StoredPath.object(object.id))
-    return try await disk.run { () throws(DiskError) in
+    return try await disk.run { [ledger] () throws(DiskError) in
+      // Given up meanwhile: its removal is done perhaps, and nobody would remove what were made now. What is given up
+      // from here on is removed after this, since this thread keeps the order.
+      let isHeld = try? ledger.ledger.environment.read { tx in try ledger.ledger.object(object.id, in: tx) != nil }
+      guard isHeld ?? false else { throw DiskError("open \(name)", ENOENT) }
       let mode = object.storedBytes == 0 ? O_RDWR | O_CREAT | O_CLOEXEC : O_RDWR | O_CLOEXEC
       let descriptor = unsafe openat(root, name, mode, 0o640)
       guard descriptor >= 0 else { throw DiskError("open \(name)", errno) }
@@ -331,19 +336,32 @@ final class Volume: Sendable {
   }
 
   /// Links a whole object at `path` and makes the link durable; what stood there is replaced.
+  ///
+  /// When the download that it is for has ended meanwhile, nothing is linked: its removal is done perhaps, and a cut now
+  /// would leave the link for ever.
   func link(_ id: ObjectID, at path: String) async throws(DiskError) {
     let root = root
-    try await disk.run { () throws(DiskError) in
+    try await disk.run { [ledger] () throws(DiskError) in
+      let isWanted = try? ledger.ledger.environment.read { tx in
+        try ledger.ledger.owners(of: id, in: tx).contains { owner in
+          try ledger.ledger.download(owner, in: tx).map { ledger.link(of: $0) == path } ?? false
+        }
+      }
+      guard isWanted ?? false else { return }
       let folder = String(path[..<path.lastIndex(of: "/")!])
-      if unsafe mkdirat(root, folder, 0o755) == 0 {
-        try DataDirectory.synchronize("downloads/users", below: root)
-      } else if errno != EEXIST {
+      guard unsafe mkdirat(root, folder, 0o755) == 0 || errno == EEXIST else {
         throw DiskError("make \(folder)", errno)
       }
+<<<<<<< HEAD
       // The same link again needs only to be durable; to take it away first would leave a moment without it.
       if !Self.isSame(StoredPath.object(id), path, below: root),
         unsafe linkat(root, StoredPath.object(id), root, path, 0) < 0
       {
+=======
+      // Also of a folder that was there: it may have been made by a try whose sync failed, or that was killed before it.
+      try DataDirectory.synchronize("downloads/users", below: root)
+      if unsafe linkat(root, StoredPath.object(id), root, path, 0) < 0 {
+>>>>>>> f47bc85 (volume: what a cut may find of names is what the ledger says)
         guard errno == EEXIST else { throw DiskError("link \(path)", errno) }
         guard unsafe unlinkat(root, path, 0) == 0, unsafe linkat(root, StoredPath.object(id), root, path, 0) == 0 else {
           throw DiskError("replace \(path)", errno)
@@ -384,9 +402,13 @@ final class Volume: Sendable {
       // A name is gone only when its folder says so on the disk; struck off before, it could come back for good.
       let isDurable = folders.allSatisfy { folder in
         do throws(DiskError) {
-          try DataDirectory.synchronize(folder, below: root)
+          do throws(DiskError) { try DataDirectory.synchronize(folder, below: root) } catch {
+            // The folder went in an earlier try, which may have ended before that was durable.
+            guard error.code == ENOENT else { throw error }
+            try DataDirectory.synchronize("downloads/users", below: root)
+          }
           return true
-        } catch { return error.code == ENOENT }
+        } catch { return false }
       }
       guard !removed.isEmpty, isDurable else { return done(0) }
       let bytes = removed.reduce(0) { $0 + $1.bytes }
