@@ -1,0 +1,86 @@
+// Threads that are none: queues whose next job or batch runs when the machine gives them their turn.
+
+/// Stands in for the program's own thread, with the same face.
+public final class Worker: Sendable {
+  private let jobs: Queue<@Sendable () -> Void>
+
+  public init(name: String) { jobs = Queue(name: name, inBatches: false) { $0[0]() } }
+
+  public func post(_ job: @escaping @Sendable () -> Void) { jobs.submit(job) }
+
+  public nonisolated(nonsending) func run<T: Sendable, E: Error>(
+    _ job: @escaping @Sendable () throws(E) -> T
+  ) async throws(E) -> T {
+    let result: Result<T, E> = unsafe await withUnsafeContinuation { continuation in
+      jobs.submit { unsafe continuation.resume(returning: Result(catching: job)) }
+    }
+    return try result.get()
+  }
+
+  public nonisolated(nonsending) func stop() async { await jobs.finish() }
+}
+
+/// Stands in for the program's own thread that takes everything that waits at once, with the same face.
+public final class BatchWorker<Item: Sendable>: Sendable {
+  private let items: Queue<Item>
+
+  public init(name: String, _ consume: @escaping @Sendable ([Item]) -> Void) {
+    items = Queue(name: name, inBatches: true, consume)
+  }
+
+  public func submit(_ item: Item) { items.submit(item) }
+
+  public nonisolated(nonsending) func finish() async { await items.finish() }
+}
+
+@safe
+private final class Queue<Item: Sendable>: Party, @unchecked Sendable {
+  private let name: String
+  private let inBatches: Bool
+  private let consume: @Sendable ([Item]) -> Void
+  private var waiting: [Item] = []
+  private var finishers: [UnsafeContinuation<Void, Never>] = unsafe []
+  var readyAt: UInt64 = 0
+
+  init(name: String, inBatches: Bool, _ consume: @escaping @Sendable ([Item]) -> Void) {
+    self.name = name
+    self.inBatches = inBatches
+    self.consume = consume
+    unsafe Machine.current.join(self)
+  }
+
+  var waits: Bool { unsafe !waiting.isEmpty || !finishers.isEmpty }
+
+  func submit(_ item: Item) {
+    let machine = unsafe Machine.current
+    if waiting.isEmpty { readyAt = max(readyAt, machine.now) + machine.delay(name) }
+    waiting.append(item)
+  }
+
+  nonisolated(nonsending) func finish() async {
+    unsafe await withUnsafeContinuation { continuation in unsafe finishers.append(continuation) }
+  }
+
+  func turn() {
+    if waiting.isEmpty {
+      let told = unsafe finishers
+      unsafe finishers = []
+      var index = 0
+      while unsafe index < told.count {
+        unsafe told[index].resume()
+        index += 1
+      }
+      return
+    }
+    let machine = unsafe Machine.current
+    if inBatches {
+      let batch = waiting
+      waiting = []
+      consume(batch)
+    } else {
+      let first = waiting.removeFirst()
+      consume([first])
+      if !waiting.isEmpty { readyAt = max(readyAt, machine.now) + machine.delay(name) }
+    }
+  }
+}

@@ -1,0 +1,150 @@
+// The system calls of the storage side, answered by the pretend disk. A function of this module stands before the C
+// library's of the same name, so the program's own sources call these.
+
+import Cache
+import Glibc
+import Loop
+
+/// The world that is being lived through.
+enum Stage {
+  nonisolated(unsafe) static var disk = Disk(size: 0, dice: Dice(seed: 0))
+  /// How far the time of day is off the machine's clock, in milliseconds.
+  nonisolated(unsafe) static var clockOffset: Int64 = 0
+  nonisolated(unsafe) static var lastError: Int32 = 0
+}
+
+/// The handle of the data directory.
+let rootHandle: Int32 = 999_999
+
+var errno: Int32 {
+  get { unsafe Stage.lastError }
+  set { unsafe Stage.lastError = newValue }
+}
+
+private func answer(_ error: Int32) -> Int32 {
+  guard error != 0 else { return 0 }
+  errno = error
+  return -1
+}
+
+/// The C library by its full name.
+enum Glibc {
+  @unsafe static func open(_ path: String, _ flags: Int32) -> Int32 { rootHandle }
+  @unsafe static func open(_ path: String, _ flags: Int32, _ mode: mode_t) -> Int32 { rootHandle }
+}
+
+@unsafe func openat(_ root: Int32, _ path: String, _ flags: Int32) -> Int32 { unsafe openat(root, path, flags, 0) }
+
+@unsafe func openat(_ root: Int32, _ path: String, _ flags: Int32, _ mode: mode_t) -> Int32 {
+  let (handle, error) = unsafe Stage.disk.openFile(
+    path, create: flags & O_CREAT != 0, folder: flags & O_DIRECTORY != 0)
+  if error != 0 { errno = error }
+  return handle
+}
+
+@discardableResult func close(_ handle: Int32) -> Int32 {
+  unsafe Stage.disk.close(handle)
+  return 0
+}
+
+func flock(_ handle: Int32, _ operation: Int32) -> Int32 { 0 }
+
+@unsafe func pwrite(_ handle: Int32, _ bytes: UnsafeRawPointer?, _ count: Int, _ offset: off_t) -> Int {
+  let (wrote, error) = unsafe Stage.disk.write(
+    handle, UnsafeRawBufferPointer(start: bytes, count: count), at: Int(offset))
+  if error != 0 { errno = error }
+  return wrote
+}
+
+@unsafe func pread(_ handle: Int32, _ bytes: UnsafeMutableRawPointer?, _ count: Int, _ offset: off_t) -> Int {
+  let (got, error) = unsafe Stage.disk.read(
+    handle, UnsafeMutableRawBufferPointer(start: bytes, count: count), at: Int(offset))
+  if error != 0 { errno = error }
+  return got
+}
+
+func fdatasync(_ handle: Int32) -> Int32 { answer(unsafe Stage.disk.sync(handle)) }
+
+func fsync(_ handle: Int32) -> Int32 { answer(unsafe Stage.disk.sync(handle)) }
+
+@unsafe func mkdir(_ path: String, _ mode: mode_t) -> Int32 {
+  answer(unsafe Stage.disk.makeFolder(String(path.dropFirst("/box/".count))))
+}
+
+@unsafe func mkdirat(_ root: Int32, _ path: String, _ mode: mode_t) -> Int32 {
+  answer(unsafe Stage.disk.makeFolder(path))
+}
+
+@unsafe func linkat(_ a: Int32, _ from: String, _ b: Int32, _ to: String, _ flags: Int32) -> Int32 {
+  answer(unsafe Stage.disk.link(from, to))
+}
+
+@unsafe func unlinkat(_ root: Int32, _ path: String, _ flags: Int32) -> Int32 {
+  answer(unsafe Stage.disk.unlink(path, folder: flags & AT_REMOVEDIR != 0))
+}
+
+@unsafe func fstatvfs(_ root: Int32, _ into: UnsafeMutablePointer<statvfs>) -> Int32 {
+  unsafe into.pointee.f_frsize = UInt(Inode.page)
+  unsafe into.pointee.f_bavail = UInt(Stage.disk.free / Inode.page)
+  return 0
+}
+
+@discardableResult func usleep(_ microseconds: UInt32) -> Int32 {
+  unsafe Machine.current.busy(nanoseconds: UInt64(microseconds) * 1000)
+  return 0
+}
+
+/// The two clocks, of the machine.
+enum Clock {
+  static let beginning: Int64 = 1_700_000_000_000
+
+  static var now: Timestamp { steady.adding(milliseconds: unsafe Stage.clockOffset) }
+
+  static var steady: Timestamp {
+    Timestamp(milliseconds: beginning + Int64(unsafe Machine.current.now / 1_000_000))
+  }
+}
+
+extension UInt64 {
+  /// Stands before the standard library's, which asks the system.
+  static func random(in range: ClosedRange<UInt64>) -> UInt64 { unsafe Chance.generator.next() }
+}
+
+/// Stands before the standard library's, which asks the system.
+struct SystemRandomNumberGenerator: RandomNumberGenerator {
+  mutating func next() -> UInt64 { unsafe Chance.generator.next() }
+}
+
+/// The program's log, to the trace.
+struct EventLog: Sendable {
+  enum Subject: String, Sendable { case download, user, request, code, address }
+
+  func debug(_ event: String, _ message: @autoclosure () -> String, _ about: [Subject: String] = [:]) {}
+  func info(_ event: String, _ message: @autoclosure () -> String, _ about: [Subject: String] = [:]) {
+    Trace.say("  log \(event): \(message())")
+  }
+  func notice(_ event: String, _ message: @autoclosure () -> String, _ about: [Subject: String] = [:]) {
+    Trace.say("  log \(event): \(message())")
+  }
+  func warning(_ event: String, _ message: @autoclosure () -> String, _ about: [Subject: String] = [:]) {
+    Trace.say("  log \(event): \(message())")
+  }
+  func fault(_ event: String, _ message: @autoclosure () -> String, _ about: [Subject: String] = [:]) {
+    Trace.say("  log \(event): \(message())")
+  }
+}
+
+// MARK: What those sources name besides
+
+enum Version {
+  static let current = "simulated"
+}
+
+final class Descriptor: Sendable {
+  init(owning descriptor: Int32) {}
+}
+
+struct StartFailure: Error {
+  let text: String
+  static func configuration(_ why: String) -> StartFailure { StartFailure(text: why) }
+}

@@ -1,0 +1,213 @@
+// The daemon on the pretend machine: the program's own fills, errands, volume, writer and ledger, wired together as in
+// `Daemon` and `Box`; and what the API does with them, step by step in its order.
+
+import Cache
+import Curl
+import LMDB
+import Loop
+import S3
+
+/// What `OpenTitles` keeps open: only who, what and which file.
+@EventLoop
+final class Playable {
+  let file: ObjectFile
+  let object: StoredObject
+  let download: Download
+  private let played: @EventLoop (DownloadID) -> Void
+
+  init(download: Download, object: StoredObject, file: ObjectFile, played: @escaping @EventLoop (DownloadID) -> Void) {
+    self.file = file
+    self.object = object
+    self.download = download
+    self.played = played
+  }
+
+  func touch() { played(download.id) }
+}
+
+/// What a user is told.
+enum Reply {
+  case download(Download, isNew: Bool)
+  case refused(Refusal)
+  case notFound, conflict, contentNotFound, originRefused
+  case removed(Int)
+  /// Our own fault, or the disk's: nothing was promised.
+  case failed(String)
+}
+
+/// A running box.
+@EventLoop
+final class PretendBox {
+  let ledger: Ledger
+  let writer: LedgerWriter
+  let volume: Volume
+  let origin: OriginClient
+  let fills: Fills
+  let titles: OpenTitles
+  private var plays = AccessLog()
+  private let playTimer = Timer()
+
+  init(
+    ledgerPath: String, mapSize: Int, policy: Policy, fills settings: FillSettings,
+    committed heard: @escaping @Sendable (Change) -> Void
+  ) throws {
+    try DataDirectory.prepare("/box")
+    ledger = try Ledger(path: ledgerPath, mapSize: mapSize)
+    writer = LedgerWriter(ledger, policy: policy) { DataDirectory.freeBytes(rootHandle) }
+    volume = try Volume(path: "/box", ledger: writer)
+    let endpoint = try Endpoint("http://origin", region: "here", bucket: "media", addressing: .path)
+    origin = try OriginClient(
+      OriginSettings(
+        endpoint: endpoint, credentials: nil, connectTimeout: .seconds(2), stallTimeout: .seconds(4), caFile: nil))
+    fills = Fills(
+      writer: writer, volume: volume, origin: origin, settings: settings, bytesPerSecond: nil, log: EventLog())
+    titles = OpenTitles(volume: volume, ledger: ledger)
+    titles.played = { [unowned self] in played($0) }
+    fills.willDecide = { [unowned self] in flushPlays() }
+    writer.onCommit { [volume, weak self] change in
+      heard(change)
+      volume.remove(change.discards)
+      EventLoop.submit { self?.committed(change) }
+    }
+  }
+
+  /// Takes up what was left undone.
+  func start() throws {
+    let pending = try read { ledger, tx in try ledger.pendingDiscards(in: tx) }
+    volume.remove(pending, mayBeGone: true)
+    fills.schedule()
+  }
+
+  /// The end in order.
+  func stop() async {
+    await fills.stop()
+    flushPlays()
+    await volume.finish()
+    await writer.finish()
+    origin.shutDown()
+  }
+
+  func read<T>(_ body: (Ledger, borrowing ReadTransaction) throws -> T) throws -> T {
+    try ledger.environment.read { tx in try body(ledger, tx) }
+  }
+
+  private func change<T: Sendable>(_ body: @escaping LedgerWriter.Body<T>) async throws -> T {
+    flushPlays()
+    return try await writer.change(body)
+  }
+
+  private func committed(_ change: Change) {
+    for (id, download) in change.downloads {
+      if !download.isLive || download.status != .completed { titles.forget(id) }
+      if download.isLive, download.status == .pending || download.status == .downloading,
+        (try? read { ledger, tx in try ledger.object(download.object, in: tx)?.state == .complete }) == true
+      {
+        fills.link(download.object)
+      }
+    }
+    for object in change.goneObjects { fills.forget(object) }
+    if change.queueChanged { fills.schedule() }
+  }
+
+  private func played(_ download: DownloadID) {
+    plays.touch(download, at: Clock.now)
+    guard !playTimer.isActive else { return }
+    playTimer.start(after: .milliseconds(500)) { [weak self] in self?.flushPlays() }
+  }
+
+  func flushPlays() {
+    guard !plays.isEmpty else { return }
+    playTimer.stop()
+    let drained = plays.drain()
+    writer.submit { ledger, tx, change in
+      try ledger.touch(drained, in: tx, &change)
+    } done: { _ in
+    }
+  }
+
+  // MARK: The API
+
+  func start(_ user: UserID, _ title: Title, key: String) async -> Reply {
+    do {
+      let live = try read { ledger, tx in try ledger.liveDownload(of: user, title, in: tx) }
+      if let live, live.status != .failed { return .download(live, isNew: false) }
+      return try await start(user, title, key: key, reviving: live)
+    } catch { return .failed("\(error)") }
+  }
+
+  func retry(_ user: UserID, _ id: DownloadID) async -> Reply {
+    do {
+      guard let download = try read({ try $0.download(id, in: $1) }), download.isLive, download.user == user else {
+        return .notFound
+      }
+      switch download.status {
+      case .pending, .downloading: return .download(download, isNew: false)
+      case .failed: return try await start(user, download.title, key: download.key, reviving: download)
+      case .paused, .completed, .cancelled: return .conflict
+      }
+    } catch { return .failed("\(error)") }
+  }
+
+  private func start(_ user: UserID, _ title: Title, key: String, reviving failed: Download?) async throws -> Reply {
+    var found: OriginObject?
+    var trouble: Trouble?
+    switch await origin.head(key) {
+    case .found(let object): found = object
+    case .missing: return .contentNotFound
+    case .denied, .refused: return .originRefused
+    case .unreachable(let why): trouble = Trouble(.originUnreachable, why)
+    case .troubled(let why, _): trouble = Trouble(.originError, why)
+    }
+    let wish = StartRequest(
+      user: user, title: title, key: key, bucket: origin.bucket, found: found, trouble: trouble, revived: failed?.id)
+    switch try await change({ ledger, tx, change in try ledger.start(wish, in: tx, &change) }) {
+    case .refused(let refusal): return .refused(refusal)
+    case .gone: return .notFound
+    case .existing(let download): return .download(try await settled(download), isNew: false)
+    case .created(let download): return .download(try await settled(download), isNew: true)
+    }
+  }
+
+  private func settled(_ download: Download) async throws -> Download {
+    let isWhole = try read { ledger, tx in try ledger.object(download.object, in: tx)?.state == .complete }
+    if isWhole, download.status.isUnfinished { await fills.settle(download) }
+    return try read { ledger, tx in try ledger.download(download.id, in: tx) } ?? download
+  }
+
+  func apply(_ wish: Wish, _ user: UserID, _ id: DownloadID) async -> Reply {
+    do {
+      switch try await change({ ledger, tx, change in try ledger.apply(wish, to: id, of: user, in: tx, &change) }) {
+      case .done(let download):
+        if !download.isLive { await volume.caughtUp() }
+        return .download(download, isNew: false)
+      case .notFound: return .notFound
+      case .conflict: return .conflict
+      }
+    } catch { return .failed("\(error)") }
+  }
+
+  func removeAll(_ user: UserID) async -> Reply {
+    do {
+      let (deleted, _) = try await change { ledger, tx, change in try ledger.removeAll(of: user, in: tx, &change) }
+      await volume.caughtUp()
+      return .removed(deleted)
+    } catch { return .failed("\(error)") }
+  }
+
+  /// The title open for playing; nil for every answer but 200.
+  func open(_ user: UserID, _ id: DownloadID) async -> Playable? {
+    do {
+      guard let download = try read({ try $0.download(id, in: $1) }), download.user == user, download.isLive,
+        download.status == .completed
+      else { return nil }
+      return try await titles.playable(download)
+    } catch { return nil }
+  }
+
+  /// A reload of the configuration.
+  func use(_ policy: Policy, _ settings: FillSettings) {
+    writer.use(policy)
+    fills.use(settings, bytesPerSecond: nil)
+    fills.hurry()
+  }
+}

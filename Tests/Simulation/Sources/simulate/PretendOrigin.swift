@@ -1,0 +1,229 @@
+// An object store that answers as the dice and its weather say. The content of a version is a stretch of one pool of
+// random bytes, so that nothing has to be kept, and every byte can be told from every other version's.
+
+import Cache
+import Curl
+import Loop
+import S3
+
+/// One version of one key.
+struct Edition {
+  var key: String
+  var etag: String
+  var size: Int
+  /// Where in the pool its content begins.
+  var start: Int
+  /// Whether the origin tells a digest, and whether that one is right.
+  var digest: Digest
+  var content: UnsafeRawBufferPointer {
+    unsafe UnsafeRawBufferPointer(rebasing: PretendOrigin.pool[start..<start + size])
+  }
+
+  enum Digest { case none, right, wrong }
+}
+
+/// The origin of one world.
+final class PretendOrigin {
+  enum Weather: CaseIterable { case fair, flaky, offline, denied, silent, busy }
+
+  /// 4 MiB, the same in every world.
+  nonisolated(unsafe) static let pool: UnsafeRawBufferPointer = {
+    var dice = Dice(seed: 4711)
+    let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: 4 << 20, alignment: 8)
+    for index in stride(from: 0, to: bytes.count, by: 8) {
+      unsafe bytes.storeBytes(of: dice.number(), toByteOffset: index, as: UInt64.self)
+    }
+    return UnsafeRawBufferPointer(bytes)
+  }()
+
+  var weather = Weather.fair
+  private(set) var dice: Dice
+  /// What is there now; nil when it was taken away.
+  private(set) var keys: [String: Edition?] = [:]
+  /// All that ever was, by entity tag.
+  private(set) var editions: [String: Edition] = [:]
+  /// What was ever answered for a key: what a download may fail for.
+  private(set) var saidMissing: Set<String> = []
+  private(set) var saidDenied: Set<String> = []
+  /// Versions of which bytes went out wrong.
+  private(set) var spoilt: Set<String> = []
+  private let sizes: [Int]
+  private var count = 0
+
+  init(dice: Dice, sizes: [Int]) {
+    self.dice = dice
+    self.sizes = sizes
+  }
+
+  func publish(_ key: String) {
+    count += 1
+    let size = dice.pick(sizes)
+    let digest: Edition.Digest =
+      switch dice.roll(20) {
+      case 0: .wrong
+      case 1..<6: .none
+      default: .right
+      }
+    let edition = Edition(
+      key: key, etag: "\"e\(count)\"", size: size, start: dice.roll((4 << 20) - size), digest: digest)
+    keys[key] = .some(edition)
+    editions[edition.etag] = edition
+  }
+
+  func remove(_ key: String) { keys[key] = .some(nil) }
+
+  func answer(_ request: TransferOptions) -> Answer {
+    let key = String(request.url.split(separator: "/", maxSplits: 3)[3].prefix { $0 != "?" })
+    Trace.note(UInt64(request.method == .head ? 1 : 2))
+    let answer = reply(request, key)
+    Trace.say(
+      "  \(request.method.rawValue) \(key) \(request.headers.first { $0.name == "Range" }?.value ?? ""): \(answer.head.map { "\($0.status)" } ?? "no answer"), \(answer.ending)"
+    )
+    return answer
+  }
+
+  private func reply(_ request: TransferOptions, _ key: String) -> Answer {
+    let wait = UInt64(dice.roll(40) + 1) * 1_000_000
+    func without(_ ending: Answer.Ending) -> Answer {
+      Answer(wait: wait, pace: 0, head: nil, body: .bytes([]), ending: ending)
+    }
+    func error(_ status: Int, _ code: String, _ headers: [(name: String, value: String)] = []) -> Answer {
+      let body = Array("<Error><Code>\(code)</Code><Message>no</Message></Error>".utf8)
+      return Answer(
+        wait: wait, pace: 1_000_000, head: (status, [("x-amz-request-id", "1")] + headers),
+        body: .bytes(request.method == .head ? [] : body), ending: .whole)
+    }
+    switch weather {
+    case .offline: return without(.failure(dice.pick([.couldNotConnect, .couldNotResolve, .timedOut, .tls])))
+    case .silent: return without(.silence)
+    case .denied where dice.roll(3) > 0:
+      saidDenied.insert(key)
+      return error(403, "AccessDenied")
+    case .busy where dice.roll(4) > 0:
+      let after = dice.roll(2) == 0 ? [] : [(name: "retry-after", value: "\(dice.roll(20))")]
+      return dice.pick([
+        error(503, "SlowDown", after), error(429, "TooManyRequests", after), error(500, "InternalError"),
+      ])
+    case .flaky where dice.roll(3) == 0:
+      switch dice.roll(4) {
+      case 0: return without(.failure(.couldNotConnect))
+      case 1: return error(dice.pick([500, 503, 504]), "InternalError")
+      case 2:
+        // A captive portal.
+        return Answer(
+          wait: wait, pace: 1_000_000,
+          head: (200, [("content-type", "text/html"), ("content-length", "20")]),
+          body: .bytes(request.method == .head ? [] : Array("<html>login</html>  ".utf8)), ending: .whole)
+      default: return without(.silence)
+      }
+    default: break
+    }
+    guard case let edition?? = keys[key] else {
+      saidMissing.insert(key)
+      return error(404, "NoSuchKey")
+    }
+    var headers = [
+      (name: "etag", value: edition.etag), (name: "last-modified", value: "Tue, 14 Nov 2023 22:13:20 GMT"),
+      (name: "x-amz-request-id", value: "1"),
+    ]
+    if request.method == .head {
+      if let digest = digest(of: edition) { headers.append((name: "x-amz-checksum-crc64nvme", value: digest)) }
+      headers.append((name: "content-length", value: "\(edition.size)"))
+      return Answer(wait: wait, pace: 0, head: (200, headers), body: .bytes([]), ending: .whole)
+    }
+    let match = request.headers.first { $0.name.lowercased() == "if-match" }?.value
+    if let match, match != edition.etag { return error(412, "PreconditionFailed") }
+    return ranged(request, edition, wait, error)
+  }
+
+  private func ranged(
+    _ request: TransferOptions, _ edition: Edition, _ wait: UInt64,
+    _ error: (Int, String, [(name: String, value: String)]) -> Answer
+  ) -> Answer {
+    let text = request.headers.first { $0.name.lowercased() == "range" }?.value ?? ""
+    let ends = text.dropFirst("bytes=".count).split(separator: "-").compactMap { Int($0) }
+    guard ends.count == 2, ends[0] < edition.size else { return error(416, "InvalidRange", []) }
+    var range = ends[0]..<min(ends[1] + 1, edition.size)
+    var headers = [(name: "x-amz-request-id", value: "1")]
+    var etag: String? = edition.etag
+    var flips: [Int] = []
+    var ending = Answer.Ending.whole
+    var said = range
+    var sent = range
+    if weather == .flaky, dice.roll(2) == 0 {
+      switch dice.roll(9) {
+      case 0, 1:
+        sent = range.lowerBound..<range.lowerBound + dice.roll(range.count)
+        ending = .failure(.cut)
+      case 2:
+        sent = range.lowerBound..<range.lowerBound + dice.roll(range.count)
+        ending = .silence
+      case 3:
+        // Bytes that nobody asked for.
+        let shift = dice.roll(edition.size)
+        range = shift..<min(edition.size, shift + range.count)
+        said = range
+        sent = range
+      case 4: etag = dice.pick([nil, "\"other\"", "W/\(edition.etag)"])
+      case 5 where edition.digest == .right:
+        flips = [dice.roll(range.count)]
+        spoilt.insert(edition.etag)
+      case 6:
+        // Chunked and too long, or too short without saying so.
+        sent = range.lowerBound..<min(edition.size, range.upperBound + dice.roll(5000))
+        return Answer(
+          wait: wait, pace: 1_000_000,
+          head: (206, head(headers, etag, said, edition.size, length: nil)), body: body(edition, sent, []),
+          ending: .whole)
+      case 7:
+        sent = range.lowerBound..<range.lowerBound + dice.roll(range.count)
+        return Answer(
+          wait: wait, pace: 1_000_000,
+          head: (206, head(headers, etag, said, edition.size, length: nil)), body: body(edition, sent, []),
+          ending: .whole)
+      default:
+        headers.append((name: "content-encoding", value: "gzip"))
+      }
+    }
+    return Answer(
+      wait: wait, pace: UInt64(dice.roll(3) + 1) * 1_000_000,
+      head: (206, head(headers, etag, said, edition.size, length: said.count)), body: body(edition, sent, flips),
+      ending: ending, portion: dice.pick([16 << 10, 16 << 10, 5000]))
+  }
+
+  private func body(_ edition: Edition, _ range: Range<Int>, _ flips: [Int]) -> Answer.Body {
+    unsafe .memory(UnsafeRawBufferPointer(rebasing: edition.content[range]), flips: flips)
+  }
+
+  private func head(
+    _ headers: [(name: String, value: String)], _ etag: String?, _ range: Range<Int>, _ total: Int, length: Int?
+  ) -> [(name: String, value: String)] {
+    var headers = headers
+    if let etag { headers.append((name: "etag", value: etag)) }
+    headers.append((name: "content-range", value: "bytes \(range.lowerBound)-\(range.upperBound - 1)/\(total)"))
+    if let length { headers.append((name: "content-length", value: "\(length)")) }
+    return headers
+  }
+
+  private func digest(of edition: Edition) -> String? {
+    guard edition.digest != .none else { return nil }
+    var computation = DigestComputation(.crc64nvme)
+    unsafe computation.update(edition.content)
+    var bytes = computation.finish()
+    if edition.digest == .wrong { bytes[0] ^= 1 }
+    return Self.base64(bytes)
+  }
+
+  private static func base64(_ bytes: [UInt8]) -> String {
+    let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+    var text: [UInt8] = []
+    for start in stride(from: 0, to: bytes.count, by: 3) {
+      let group = bytes[start..<min(start + 3, bytes.count)]
+      let bits = group.reduce(0) { $0 << 8 | Int($1) } << (8 * (3 - group.count))
+      for index in 0..<4 {
+        text.append(index <= group.count ? alphabet[bits >> (18 - 6 * index) & 63] : UInt8(ascii: "="))
+      }
+    }
+    return String(decoding: text, as: UTF8.self)
+  }
+}
