@@ -7,11 +7,17 @@ public import LMDB
 public enum LedgerError: Error, Sendable, CustomStringConvertible {
   /// It was written by another version of Larder.
   case foreignSchema(found: UInt32)
+  /// The file is not what LMDB takes it for.
+  case damaged(FileDamage)
+  /// It was never opened for writing by this version, which would have made the table.
+  case incomplete(table: String)
 
   public var description: String {
     switch self {
     case .foreignSchema(let found):
       "the ledger has schema \(found), this version of larder reads \(Ledger.schema); install the version that wrote it"
+    case .damaged(let damage): "the ledger's file is damaged (\(damage))"
+    case .incomplete(let table): "the ledger has no table \(table) yet; start larder serve once"
     }
   }
 }
@@ -37,10 +43,23 @@ public final class Ledger: Sendable {
   ///
   /// - Parameters:
   ///   - mapSize: bytes of address space to begin with; it grows by itself.
-  public init(path: String, mapSize: Int = 64 << 20) throws {
-    environment = try Environment(path: path, mapSize: mapSize, maxTables: 24)
+  ///   - readOnly: looks at it, also while another process writes; what is not there is not made.
+  ///   - depth: how far the file is checked before LMDB is trusted with it.
+  /// - Throws: a ``LedgerError``, or an `LMDBError` when the file cannot be opened.
+  public init(
+    path: String, mapSize: Int = 64 << 20, readOnly: Bool = false, checking depth: Environment.CheckDepth = .roots
+  ) throws {
+    let environment = try Environment(path: path, mapSize: mapSize, maxTables: 24, readOnly: readOnly)
+    self.environment = environment
+    if let damage = try environment.damage(in: path, depth) { throw LedgerError.damaged(damage) }
+    func open(_ name: String) throws -> Table {
+      do { return try environment.table(name, create: !readOnly) } catch {
+        guard error.isNotFound else { throw error }
+        throw LedgerError.incomplete(table: name)
+      }
+    }
     // What another version wrote is left exactly as it is.
-    let meta = try environment.table(BoxUsage.table, create: true)
+    let meta = try open(BoxUsage.table)
     if let known = try environment.read({ tx in try tx.get(meta, Array("schema".utf8)) }) {
       let found = UInt32(truncatingIfNeeded: Key.number(in: known, at: 0))
       guard found == Self.schema else { throw LedgerError.foreignSchema(found: found) }
@@ -51,7 +70,7 @@ public final class Ledger: Sendable {
       Download.table, Usage.table, StoredObject.table, "blocks", "starts", "discards", "audit", "live", "gone",
       "claims", "queue", "owners", "lru_user", "lru_box", "by_key", "unowned", "mends",
     ]
-    for name in names { opened[name] = try environment.table(name, create: true) }
+    for name in names { opened[name] = try open(name) }
     downloads = opened[Download.table]!
     users = opened[Usage.table]!
     objects = opened[StoredObject.table]!
@@ -64,6 +83,7 @@ public final class Ledger: Sendable {
       .owners: opened["owners"]!, .userLRU: opened["lru_user"]!, .boxLRU: opened["lru_box"]!,
       .byKey: opened["by_key"]!, .unowned: opened["unowned"]!, .mends: opened["mends"]!,
     ]
+    guard !readOnly else { return }
     _ = try environment.write { tx in
       try tx.putNew(meta, Array("schema".utf8), Key.bigEndian(UInt64(Self.schema)))
     }

@@ -1,0 +1,183 @@
+// The comparison of ledger, disk and checksums: the same for the command, beside a daemon or without one, and for the
+// daemon itself. It blocks, runs on a thread of its own, and never writes.
+//
+// Beside a daemon things move: a title is deleted between a look at the ledger and one at the disk. So whatever seems wrong
+// is a suspicion first. It becomes a finding when it is still so at two more looks, each with the ledger read again.
+
+import Cache
+import Glibc
+import LMDB
+
+/// What an inspection has been through.
+struct InspectionTally: Sendable, Hashable {
+  /// Objects looked at, and how many there were at the beginning.
+  var objects = 0
+  var allObjects = 0
+  /// Bytes compared with their checksums, and how many are stored.
+  var bytes = 0
+  var allBytes = 0
+  var links = 0
+  var differences = 0
+  /// Names in the data directory that mean nothing to larder.
+  var unknown: [String] = []
+}
+
+/// Compares everything, once.
+final class Inspection {
+  let ledger: Ledger
+  /// The data directory.
+  let root: Int32
+  /// Where a download's link belongs.
+  let link: @Sendable (Download) -> String
+  /// Whether nobody else writes meanwhile, so that one look is enough.
+  let isAlone: Bool
+  /// Hears what has become certain.
+  private let found: (Finding) -> Void
+  /// Hears of progress, often.
+  private let progress: (InspectionTally) -> Void
+  /// Asked again and again; once it says no, the inspection ends.
+  private let wanted: () -> Bool
+  private var pace: ReadingPace
+  private(set) var tally = InspectionTally()
+  let check = BlockCheck()
+
+  private struct Suspicion {
+    var finding: Finding
+    /// On `Clock.steady`.
+    var due: Timestamp
+    var looks: Int
+  }
+
+  private var suspicions: [Suspicion] = []
+  /// How long after a look the next one is, in milliseconds.
+  private static let waits: [Int64] = [1000, 2000]
+  /// How many records are read in one look at the ledger.
+  static let page = 256
+
+  /// Links whose names are cut, which their paths alone do not lead back to: by hash, 8 bytes each.
+  var cutLinks: Set<Int> = []
+
+  init(
+    _ ledger: Ledger, root: Int32, link: @escaping @Sendable (Download) -> String, isAlone: Bool,
+    bytesPerSecond: Int? = nil, found: @escaping (Finding) -> Void,
+    progress: @escaping (InspectionTally) -> Void = { _ in }, while wanted: @escaping () -> Bool = { true }
+  ) {
+    self.ledger = ledger
+    self.root = root
+    self.link = link
+    self.isAlone = isAlone
+    self.pace = ReadingPace(bytesPerSecond: bytesPerSecond)
+    self.found = found
+    self.progress = progress
+    self.wanted = wanted
+  }
+
+  /// It was no longer wanted.
+  struct Ended: Error {}
+
+  /// Looks at everything.
+  ///
+  /// - Throws: an `LMDBError` when the ledger cannot be read; ``Ended``.
+  func run() throws {
+    for finding in try read({ ledger, tx in try ledger.auditFindings(in: tx) }) { confirm(.ledger(finding)) }
+    (tally.allObjects, tally.allBytes) = try read { ledger, tx in
+      let box = try? ledger.boxUsage(in: tx)
+      return (try ledger.objectCount(in: tx), (box?.complete ?? 0) + (box?.fillingStored ?? 0))
+    }
+    try inspectObjects()
+    try inspectLinks()
+    try inspectNames()
+    while let last = suspicions.last {
+      let wait = last.due.milliseconds - Clock.steady.milliseconds
+      if wait > 0 { usleep(UInt32(min(wait, 100)) * 1000) }
+      try advance()
+    }
+  }
+
+  func read<T>(_ body: (Ledger, borrowing ReadTransaction) throws -> T) throws -> T {
+    try ledger.environment.read { tx in try body(ledger, tx) }
+  }
+
+  // MARK: From suspicion to finding
+
+  /// Something seems wrong.
+  func suspect(_ finding: Finding) {
+    if isAlone { return confirm(finding) }
+    suspicions.append(
+      Suspicion(finding: finding, due: Clock.steady.adding(milliseconds: Self.waits[0]), looks: 0))
+  }
+
+  private func confirm(_ finding: Finding) {
+    tally.differences += 1
+    found(finding)
+  }
+
+  /// Called often on the way: takes the looks that are due, and the time to be slow.
+  func advance(read bytes: Int = 0) throws {
+    guard wanted() else { throw Ended() }
+    tally.bytes += bytes
+    pace.rest(after: bytes)
+    progress(tally)
+    let now = Clock.steady
+    while let first = suspicions.first, first.due <= now {
+      suspicions.removeFirst()
+      guard let still = try lookAgain(at: first.finding) else { continue }
+      let looks = first.looks + 1
+      if looks == Self.waits.count {
+        confirm(still)
+      } else {
+        let due = Clock.steady.adding(milliseconds: Self.waits[looks])
+        // Kept in the order in which they are due.
+        let place = suspicions.firstIndex { $0.due > due } ?? suspicions.endIndex
+        suspicions.insert(Suspicion(finding: still, due: due, looks: looks), at: place)
+      }
+    }
+  }
+
+  /// The finding as it is now; nil when it is so no longer.
+  private func lookAgain(at finding: Finding) throws -> Finding? {
+    switch finding {
+    case .ledger: finding
+    case .fileMissing(let object), .fileUnreadable(let object, _), .fileLong(let object, _),
+      .blocksAwaited(let object, _), .sumsMissing(let object), .sumsWrong(let object, _):
+      try current(object.id).flatMap { now in try judgeFile(of: now).first { $0.word == finding.word } }
+    case .blocksLost(let object, let blocks, _):
+      try current(object.id).flatMap { now in
+        try compare(now, blocks: blocks).first { $0.word == finding.word }
+      }
+    case .linkMissing(let link), .linkForeign(let link):
+      try read { ledger, tx in try? ledger.download(link.download, in: tx) }.flatMap { try judgeLink(of: $0) }
+    case .stray(let path, _), .folderEmpty(let path), .unreadable(let path, _): try judgeName(path)
+    }
+  }
+
+  private func current(_ id: ObjectID) throws -> StoredObject? {
+    try read { ledger, tx in try? ledger.object(id, in: tx) }
+  }
+
+  func count(objects: Int = 0, links: Int = 0) {
+    tally.objects += objects
+    tally.links += links
+  }
+
+  func note(unknown name: String) { tally.unknown.append(name) }
+}
+
+/// Holds a reader back to so many bytes a second.
+struct ReadingPace {
+  let bytesPerSecond: Int?
+  private var began = Clock.steady
+  private var bytes = 0
+
+  init(bytesPerSecond: Int?) { self.bytesPerSecond = bytesPerSecond }
+
+  mutating func rest(after read: Int) {
+    guard let bytesPerSecond, read > 0 else { return }
+    bytes += read
+    let due = began.milliseconds + Int64(bytes) * 1000 / Int64(bytesPerSecond)
+    let wait = due - Clock.steady.milliseconds
+    // What was missed while there was nothing to read is not made up for.
+    if wait < -1000 { (began, bytes) = (Clock.steady, 0) }
+    if wait > 0 { usleep(UInt32(min(wait, 10_000)) * 1000) }
+  }
+}
