@@ -15,6 +15,7 @@
 
 extern int accept4(int socket, struct sockaddr *address, socklen_t *length, int flags);
 extern ssize_t preadv2(int file, const struct iovec *parts, int count, off_t offset, int flags);
+extern int renameat2(int from, const char *name, int to, const char *fresh, unsigned int flags);
 extern int pthread_setname_np(pthread_t thread, const char *name);
 #ifndef RWF_NOWAIT
 #define RWF_NOWAIT 0x00000008
@@ -48,4 +49,9 @@ static inline void larder_name_thread(pthread_t thread, const char *name) {
 static inline void larder_limit_heaps(int bytes, int arenas) {
   mallopt(M_MMAP_THRESHOLD, bytes);
   mallopt(M_ARENA_MAX, arenas);
+}
+
+/// renameat2(2) with RENAME_NOREPLACE: what stands at the new name stays, and the answer is -EEXIST.
+static inline int larder_rename_new(int from, const char *name, int to, const char *fresh) {
+  return renameat2(from, name, to, fresh, 1) < 0 ? -errno : 0;
 }

@@ -54,10 +54,7 @@ final class Daemon {
       throw StartFailure.temporary("\(error)")
     }
     let root = try DataDirectory.open(path)
-    let ledger: Ledger
-    do { ledger = try Ledger(path: "\(path)/ledger") } catch {
-      throw StartFailure.fault("the ledger at \(path)/ledger cannot be opened: \(error)")
-    }
+    let ledger = try LedgerOpening.open(path)
     writer = LedgerWriter(ledger, policy: settings.policy) { DataDirectory.freeBytes(root) }
     volume = try Volume(path: path, ledger: writer)
     origin = try OriginClient(settings.origin, metrics: metrics, log: log)

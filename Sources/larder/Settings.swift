@@ -103,9 +103,19 @@ struct Settings: Sendable {
 
   var rate: Int? { configuration.downloads.maxRate == 0 ? nil : configuration.downloads.maxRate }
 
-  var policy: Policy {
+  var policy: Policy { Policy(configuration) }
+
+  var keyOf: @Sendable (Title) -> String {
+    let template = configuration.origin.keyTemplate
+    return { template.key(contentID: $0.contentID, quality: $0.quality) }
+  }
+}
+
+extension Policy {
+  /// The administrator's rules, which need no file that the configuration names.
+  init(_ configuration: Configuration) {
     let quota = configuration.quota
-    return Policy(
+    self.init(
       defaultQuota: quota.default == 0 ? nil : quota.default, quotas: quota.users.mapValues { $0 == 0 ? nil : $0 },
       evicts: quota.eviction == .lru, playingGrace: quota.playingGrace.milliseconds,
       capacity: configuration.storage.capacity == 0 ? nil : configuration.storage.capacity,
@@ -115,11 +125,6 @@ struct Settings: Sendable {
         (byte < 16 ? "0" : "") + String(byte, radix: 16)
       }.joined()
     }
-  }
-
-  var keyOf: @Sendable (Title) -> String {
-    let template = configuration.origin.keyTemplate
-    return { template.key(contentID: $0.contentID, quality: $0.quality) }
   }
 }
 

@@ -8,7 +8,7 @@ import Testing
 @Suite struct AuditorTests {
   /// Two users, a shared complete object, one on its way, one that lost a block, one that no one owns, a deleted download,
   /// a discard.
-  private func box() throws -> Box {
+  func box() throws -> Box {
     let box = try Box()
     try box.complete("ann", "shared", size: 3 * block + 5)
     let bobs = try box.start("bob", "shared", size: 3 * block + 5)

@@ -219,3 +219,56 @@ import Testing
     #expect(longest.split(separator: "/").allSatisfy { $0.utf8.count <= 255 })
   }
 }
+
+/// The way back from names on the disk.
+@Suite struct LinkNameTests {
+  @Test func whatWasMadeIsReadBack() throws {
+    var random = SplitMix64(seed: 8)
+    let alphabet = Array("ab_.-%/ ~é\u{1F600}Z9")
+    func text(_ count: Int) -> String { String((0..<count).map { _ in alphabet.randomElement(using: &random)! }) }
+    var read = 0
+    for _ in 0..<2000 {
+      guard let user = UserID(text(Int.random(in: 1...12, using: &random))),
+        let title = try? Title(
+          contentID: text(Int.random(in: 1...20, using: &random)),
+          quality: String(
+            (0..<Int.random(in: 1...16, using: &random)).map { _ in "aZ0.-".randomElement(using: &random)! }))
+      else { continue }
+      let path = StoredPath.link(user: user, title: title, fileExtension: "mp4", digest: { _ in "" })
+      let parts = path.split(separator: "/").map(String.init)
+      try #require(parts.count == 4, "\(path)")
+      let name = try LinkName(folder: parts[2], file: parts[3])
+      #expect(name.user == user && name.title == title && name.fileExtension == "mp4", "\(path)")
+      read += 1
+    }
+    #expect(read > 1000)
+  }
+
+  @Test(arguments: [
+    ("ann", "a_720p"), ("ann", "a.mp4"), ("ann", "_720p.mp4"), ("ann", "a_.mp4"), ("", "a_720p.mp4"),
+    ("ann", "a_720p."), ("ann", "a_720p.m p"), ("%4", "a_720p.mp4"), ("%zz", "a_720p.mp4"), ("%61", "a_720p.mp4"),
+    ("ann", "%FF_720p.mp4"), ("a b", "a_720p.mp4"), ("ann", "%c3%a9_720p.mp4"), (".ann", "a_720p.mp4"),
+  ])
+  func whatLarderDoesNotMakeIsForeign(_ folder: String, _ file: String) {
+    #expect(throws: LinkName.Fault.foreign) { try LinkName(folder: folder, file: file) }
+  }
+
+  @Test func whatWasCutIsCut() throws {
+    let title = try Title(contentID: String(repeating: "é", count: 60), quality: "720p")
+    let path = StoredPath.link(user: "ann", title: title, fileExtension: "mp4") { _ in String(repeating: "0", count: 64)
+    }
+    let parts = path.split(separator: "/").map(String.init)
+    #expect(throws: LinkName.Fault.cut) { try LinkName(folder: parts[2], file: parts[3]) }
+  }
+
+  @Test func filesOfObjects() {
+    #expect(StoredPath.objectID(ofFile: "00000000000000a7") == ObjectID(0xA7))
+    #expect(StoredPath.objectID(ofFile: "00000000000000a7.sums") == ObjectID(0xA7))
+    for name in [
+      "", "a7", "00000000000000A7", "0000000000000000", "00000000000000a7.sum", "00000000000000a7.sums.new",
+      "+0000000000000a7",
+    ] {
+      #expect(StoredPath.objectID(ofFile: name) == nil, "\(name)")
+    }
+  }
+}

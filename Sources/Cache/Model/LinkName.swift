@@ -65,3 +65,14 @@ public struct LinkName: Sendable, Hashable {
     }
   }
 }
+
+extension StoredPath {
+  /// The object that a name in `objects` is the file of, or the `.sums` of; nil when larder makes no such names.
+  public static func objectID(ofFile name: String) -> ObjectID? {
+    let digits = name.hasSuffix(".sums") ? name.dropLast(5) : name[...]
+    guard let number = UInt64(digits, radix: 16), number != 0, ObjectID(number).hexadecimal == digits else {
+      return nil
+    }
+    return ObjectID(number)
+  }
+}

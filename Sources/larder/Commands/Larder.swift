@@ -12,7 +12,7 @@ struct Larder: ParsableCommand {
     abstract: "Keeps a platform's videos on a box near its users.",
     discussion: "Premium users ask the box for titles; it downloads them from S3 and plays them to the local network.",
     version: "larder \(Version.current)",
-    subcommands: [Serve.self, Demo.self, Check.self, Token.self])
+    subcommands: [Serve.self, Demo.self, Check.self, Token.self, Verify.self])
 
   /// The wrong usage of a command, and no command at all, is status 64; an error that nobody foresaw is 70.
   static func main() {
@@ -25,6 +25,9 @@ struct Larder: ParsableCommand {
     do {
       var command = try parseAsRoot()
       try command.run()
+    } catch let code as ExitCode {
+      // All is said already.
+      Glibc.exit(code.rawValue)
     } catch let failure as StartFailure {
       complain(failure.description)
       Glibc.exit(failure.status)

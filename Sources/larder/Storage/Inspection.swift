@@ -54,8 +54,9 @@ final class Inspection {
   /// How many records are read in one look at the ledger.
   static let page = 256
 
-  /// Links whose names are cut, which their paths alone do not lead back to: by hash, 8 bytes each.
-  var cutLinks: Set<Int> = []
+  /// Links whose names are cut, so that they do not lead back to their downloads; there are few.
+  var cutLinks: [String: DownloadID] = [:]
+  var cutLinksRead = Clock.steady
 
   init(
     _ ledger: Ledger, root: Int32, link: @escaping @Sendable (Download) -> String, isAlone: Bool,

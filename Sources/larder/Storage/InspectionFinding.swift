@@ -114,7 +114,8 @@ enum Finding: Sendable, Hashable {
       switch loss {
       case .different: "\(Self.text(blocks)) (\(object.bytes(of: blocks)) bytes) do not match their checksums"
       case .short: "the file ends before \(Self.text(blocks)) (\(object.bytes(of: blocks)) bytes)"
-      case .unreadable(let error): "the disk does not give \(Self.text(blocks)) (\(object.bytes(of: blocks)) bytes): \(error)"
+      case .unreadable(let error):
+        "the disk does not give \(Self.text(blocks)) (\(object.bytes(of: blocks)) bytes): \(error)"
       }
     case .blocksAwaited(let object, let blocks):
       "\(Self.text(blocks)) (\(object.bytes(of: blocks)) bytes) were lost and wait for the origin"

@@ -6,7 +6,7 @@ import Glibc
 
 extension Inspection {
   func inspectObjects() throws {
-    var after: ObjectID? = .none
+    var after: ObjectID? = ObjectID.none
     while let place = after {
       let (objects, next) = try read { ledger, tx in try ledger.objects(after: place, limit: Self.page, in: tx) }
       for object in objects {

@@ -1,0 +1,110 @@
+// `larder verify`: ledger, disk and checksums compared, with a daemon or without one, and mended when asked to.
+
+import ArgumentParser
+import Cache
+import Configuration
+import Glibc
+import LMDB
+import Loop
+
+/// Compares the ledger with the disk and every stored byte with its checksum.
+struct Verify: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Compare the ledger with the disk and every stored byte with its checksum.",
+    discussion: """
+      Prints a line for each difference and exits 1 when damage is left. It runs beside a daemon or without one, and \
+      changes nothing without --repair or --rebuild.
+      """)
+
+  @Flag(name: .long, help: "Mend what differs; beside a running daemon, the daemon does it.")
+  var repair = false
+
+  @Flag(name: .long, help: "Make a new ledger from the videos on the disk when the old one cannot be opened.")
+  var rebuild = false
+
+  @Flag(name: .long, help: "Print one JSON object a line.")
+  var json = false
+
+  @Option(name: .long, help: ArgumentHelp("Read no more than this in a second, such as 50MB.", valueName: "SIZE"))
+  var rate: String?
+
+  @OptionGroup var file: ConfigurationOption
+
+  func validate() throws {
+    guard rate.map({ bytes(of: $0) != nil }) ?? true else {
+      throw ValidationError("--rate must be digits and one of B KB MB GB KiB MiB GiB, at least 64KiB, such as 50MB")
+    }
+  }
+
+  private func bytes(of text: String) -> Int? {
+    ByteSize.bytes(in: text).flatMap { $0 >= 64 << 10 ? $0 : nil }
+  }
+
+  func run() throws {
+    let configuration = try ConfigurationFile.load(file.config)
+    let isSound = try look(configuration)
+    if !isSound { throw ExitCode(1) }
+  }
+
+  /// Compares and changes nothing.
+  private func look(_ configuration: Configuration) throws -> Bool {
+    let path = configuration.storage.path
+    let root: Int32
+    do throws(DiskError) { root = try DataDirectory.open(path) } catch {
+      throw StartFailure.configuration("storage.path: \(error)")
+    }
+    defer { close(root) }
+    let ledger = try LedgerOpening.open(path, readOnly: true, checking: .whole)
+    let policy = Policy(configuration)
+    let report = InspectionReport(isJSON: json)
+    let screen = VerifyScreen()
+    let began = Clock.steady
+    let inspection = Inspection(
+      ledger, root: root, link: { policy.link(of: $0) }, isAlone: false, bytesPerSecond: rate.flatMap(bytes),
+      found: { screen.say(report.line($0)) }, progress: { screen.show($0) })
+    try inspection.run()
+    screen.finish(
+      InspectionSummary(tally: inspection.tally, duration: Clock.steady.milliseconds - began.milliseconds), report)
+    return inspection.tally.differences == 0
+  }
+}
+
+/// Standard output for lines, and a progress on standard error when that is a terminal.
+final class VerifyScreen {
+  private static let isLive = isatty(2) == 1 && environment("TERM") != nil && environment("TERM") != "dumb"
+  private var drawn = Clock.steady
+  private var isDrawn = false
+
+  func say(_ line: String) {
+    clear()
+    Terminal.say(line)
+  }
+
+  func show(_ tally: InspectionTally) {
+    guard Self.isLive, Clock.steady.milliseconds - drawn.milliseconds >= 200 else { return }
+    drawn = Clock.steady
+    isDrawn = true
+    let text = """
+      \(tally.objects) of \(tally.allObjects) objects, \(ByteText.short(tally.bytes)) of \(ByteText.short(tally.allBytes)), \
+      \(tally.differences) differences
+      """
+    write("\r\(text.prefix(79))\u{1B}[K")
+  }
+
+  func finish(_ summary: InspectionSummary, _ report: InspectionReport) {
+    for name in summary.tally.unknown.sorted() {
+      say(report.note(name, "larder does not know this name and leaves it alone"))
+    }
+    say(report.summary(summary))
+  }
+
+  private func clear() {
+    if isDrawn { write("\r\u{1B}[K") }
+    isDrawn = false
+  }
+
+  private func write(_ text: String) {
+    let bytes = Array(text.utf8)
+    _ = unsafe Glibc.write(2, bytes, bytes.count)
+  }
+}

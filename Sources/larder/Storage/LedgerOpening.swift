@@ -1,0 +1,62 @@
+// How a program comes to its ledger, and what it tells the administrator when it does not: always what is wrong and what
+// to do, and never a new ledger where there was one.
+
+import Cache
+import Glibc
+import LMDB
+
+/// Opens the ledger of a data directory.
+enum LedgerOpening {
+  /// - Parameters:
+  ///   - path: `storage.path`.
+  ///   - readOnly: beside a daemon; nothing is made.
+  static func open(
+    _ path: String, readOnly: Bool = false, checking depth: Environment.CheckDepth = .roots
+  ) throws(StartFailure) -> Ledger {
+    let folder = "\(path)/ledger"
+    if isEmpty("\(folder)/data.mdb") {
+      guard !holdsVideos(path) else {
+        throw lost("there is no ledger at \(folder), and \(path) holds videos")
+      }
+      if readOnly { throw .configuration("storage.path: \(path) holds no ledger yet; larder serve makes one") }
+    }
+    do {
+      // What is only looked at takes the map's size from the file.
+      return try Ledger(path: folder, mapSize: readOnly ? 0 : 64 << 20, readOnly: readOnly, checking: depth)
+    } catch let error as LMDBError {
+      switch error.code {
+      case EACCES, EPERM, EROFS, ENOTDIR, ELOOP:
+        throw .configuration("the ledger at \(folder) cannot be opened: \(error); mend the permissions or storage.path")
+      case ENOSPC, EDQUOT, EMFILE, ENFILE, ENOMEM, EAGAIN, EBUSY:
+        throw .temporary("the ledger at \(folder) cannot be opened now: \(error)")
+      default: throw lost("the ledger at \(folder) cannot be opened: \(error)")
+      }
+    } catch LedgerError.incomplete(let table) {
+      throw .fault("the ledger at \(folder): \(LedgerError.incomplete(table: table))")
+    } catch {
+      throw lost("the ledger at \(folder) cannot be opened: \(error)")
+    }
+  }
+
+  private static func lost(_ what: String) -> StartFailure {
+    .fault("\(what); larder verify --rebuild makes a new one from the videos on the disk")
+  }
+
+  /// Whether there is no such file, or nothing in it: LMDB would take that for a wish for a new one.
+  private static func isEmpty(_ file: String) -> Bool {
+    var status = stat()
+    guard unsafe stat(file, &status) == 0 else { return errno == ENOENT }
+    return status.st_size == 0
+  }
+
+  /// Whether there is anything that a ledger would have to know of.
+  static func holdsVideos(_ path: String) -> Bool {
+    guard let root = try? DataDirectory.open(path) else { return false }
+    defer { close(root) }
+    var holds = false
+    for folder in ["objects", "downloads/users"] {
+      try? FolderNames.each(in: folder, below: root) { _ in holds = true }
+    }
+    return holds
+  }
+}
