@@ -39,17 +39,15 @@ extension Environment {
     for _ in 0..<1000 {
       let transaction = try beginRead()
       let commit = UInt64(unsafe mdb_txn_id(transaction.snapshot.transaction))
-      do {
+      do throws(FileDamage) {
         let heads = [try FileHead(file, page: 0), try FileHead(file, page: 1)]
         // A file that is only just made has two heads of commit 0, of which LMDB takes the first.
         guard let head = heads.first(where: { $0.commit == commit }) else { continue }
         var check = try FileCheck(file, head)
         try check.run(depth)
         return nil
-      } catch let damage as FileDamage {
-        return damage
       } catch {
-        throw LMDBError(code: EIO, operation: operation, text: "\(error)")
+        return error
       }
     }
     throw LMDBError(code: EBUSY, operation: operation)

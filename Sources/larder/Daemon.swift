@@ -108,6 +108,17 @@ final class Daemon {
     scrub.start()
   }
 
+  /// Mends what an inspection finds without serving anybody, for as long as that takes: `verify --repair` while no daemon
+  /// runs. What is on the way in is fetched meanwhile, as ever.
+  func repair(
+    _ report: InspectionReport, bytesPerSecond: Int?, tell: @escaping @EventLoop (String) async -> Bool
+  ) async throws -> InspectionSummary {
+    takeUp()
+    await volume.caughtUp()
+    fills.schedule()
+    return try await box.repair(report, bytesPerSecond: bytesPerSecond, tell: tell)
+  }
+
   private func tell(_ listener: Listener) {
     log.notice("listening", "listening on \(listener.localAddress)", [.address: "\(listener.localAddress)"])
   }

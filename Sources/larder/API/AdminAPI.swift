@@ -38,8 +38,24 @@ final class AdminAPI: RequestHandler {
   /// A resource and what may be done with it. HEAD goes where GET goes.
   private func actions(_ segments: [String]) -> [(Method, Action)] {
     switch segments {
+    case ["repair"]: [(.post, { try self.repair($0) })]
     case ["metrics"]: [(.get, { _ in self.box.metrics.reply() })]
     default: []
     }
+  }
+
+  /// `POST /repair?json=1&rate=BYTES`: a line for each difference and what became of it, then a summary; for
+  /// `larder verify --repair` beside the daemon.
+  private func repair(_ request: APIRequest) throws -> Reply {
+    let rate = request.parameter("rate").map { Int($0) ?? 0 }
+    guard rate ?? 1 > 0 else { throw Rejection.invalid("rate must be a number of bytes") }
+    guard box.repair == nil else { throw Rejection.busyRepairing }
+    let report = InspectionReport(isJSON: request.parameter("json") == "1")
+    return .stream(
+      LineStream(report.isJSON ? .ndjson : .plain) { [box] lines in
+        do { _ = try await box.repair(report, bytesPerSecond: rate) { await lines.write($0) } } catch {
+          await lines.write(report.failure("\(error)"))
+        }
+      })
   }
 }

@@ -1,6 +1,7 @@
 // Everything that the API's answers are made of, in one hand: the ledger and its writer, the fills, the origin, the rules.
 
 import Cache
+import Glibc
 import HTTP
 import LMDB
 import Loop
@@ -24,6 +25,8 @@ final class Box {
   /// Plays that are not in the ledger yet.
   private var plays = AccessLog()
   private let playTimer = Timer()
+  /// The one that runs.
+  private(set) var repair: Repair?
   /// On the loop's clock; 0 before the first.
   private var lastPlay: UInt64 = 0
 
@@ -137,6 +140,21 @@ final class Box {
     playTimer.start(after: .milliseconds(500)) { [weak self] in self?.flushPlays() }
   }
 
+  /// Inspects everything and mends what differs; one at a time.
+  ///
+  /// - Throws: ``RepairUnderWay``, or what keeps the inspection from its end.
+  func repair(
+    _ report: InspectionReport, bytesPerSecond: Int?, tell: @escaping @EventLoop (String) async -> Bool
+  ) async throws -> InspectionSummary {
+    guard repair == nil else { throw RepairUnderWay() }
+    let root = try DataDirectory.open(volume.path)
+    defer { close(root) }
+    let repair = Repair(self, root: root, report: report, bytesPerSecond: bytesPerSecond, tell: tell)
+    self.repair = repair
+    defer { self.repair = nil }
+    return try await repair.run()
+  }
+
   /// Whether somebody plays, or something is fetched: what can wait does.
   var isBusy: Bool { fills.isFetching || lastPlay > 0 && EventLoop.now.milliseconds < lastPlay + 5000 }
 
@@ -156,4 +174,9 @@ final class Box {
 extension StoredObject {
   /// What of it counts for the download: all once completed, and never all before.
   func shownBytes(of download: Download) -> Int { download.status == .completed ? size : shownBytes }
+}
+
+/// Somebody else mends already.
+struct RepairUnderWay: Error, CustomStringConvertible {
+  let description = "a repair is under way already; wait for its end"
 }

@@ -54,6 +54,8 @@ struct Rejection: Error {
     Rejection(.conflict, "conflict", "the download is \(status.word), which does not go with \(operation)")
   }
 
+  static let busyRepairing = Rejection(.conflict, "conflict", "\(RepairUnderWay().description)")
+
   static func methodNotAllowed(_ allowed: [Method]) -> Rejection {
     let names = allowed.map { "\($0.name)" }.joined(separator: ", ")
     return Rejection(

@@ -5,6 +5,7 @@ import Cache
 import Configuration
 import Glibc
 import LMDB
+import Logging
 import Loop
 
 /// Compares the ledger with the disk and every stored byte with its checksum.
@@ -42,9 +43,49 @@ struct Verify: ParsableCommand {
 
   func run() throws {
     let configuration = try ConfigurationFile.load(file.config)
-    let isSound = try look(configuration)
+    if rebuild { try Rebuild(configuration).run { Terminal.say($0) } }
+    let isSound = repair || rebuild ? try mend(configuration) : try look(configuration)
     if !isSound { throw ExitCode(1) }
   }
+
+  // MARK: Mending
+
+  /// Mends with the daemon when one runs, else alone.
+  private func mend(_ configuration: Configuration) throws -> Bool {
+    let (report, rate, path) = (InspectionReport(isJSON: json), rate.flatMap(bytes), file.config)
+    let result: Result<InspectionSummary, any Error> = EventLoop.run {
+      do { return .success(try await Verify.mendAlone(configuration, path, report, rate)) } catch {
+        return .failure(error)
+      }
+    }
+    return try result.get().isSound
+  }
+
+  @EventLoop
+  private static func mendAlone(
+    _ configuration: Configuration, _ path: String, _ report: InspectionReport, _ rate: Int?
+  ) async throws -> InspectionSummary {
+    var logged = LogSettings(configuration.log)
+    logged.level = max(logged.level, .warning)
+    let settings: Settings
+    do { settings = try await Settings(configuration, makesKey: true) } catch {
+      throw StartFailure.configuration("\(path): \(error)")
+    }
+    let daemon = try Daemon(settings, log: EventLog(logged))
+    do {
+      let summary = try await daemon.repair(report, bytesPerSecond: rate) {
+        Terminal.say($0)
+        return true
+      }
+      await daemon.stop()
+      return summary
+    } catch {
+      await daemon.stop()
+      throw error
+    }
+  }
+
+  // MARK: Looking
 
   /// Compares and changes nothing.
   private func look(_ configuration: Configuration) throws -> Bool {
@@ -60,7 +101,7 @@ struct Verify: ParsableCommand {
     let screen = VerifyScreen()
     let began = Clock.steady
     let inspection = Inspection(
-      ledger, root: root, link: { policy.link(of: $0) }, isAlone: false, bytesPerSecond: rate.flatMap(bytes),
+      ledger, root: root, link: { policy.link(of: $0) }, bytesPerSecond: rate.flatMap(bytes),
       found: { screen.say(report.line($0)) }, progress: { screen.show($0) })
     try inspection.run()
     screen.finish(

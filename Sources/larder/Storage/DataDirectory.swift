@@ -32,13 +32,16 @@ enum DataDirectory {
   }
 
   /// Holds the directory for as long as the descriptor lives (`flock(2)`): the kernel lets go when we die.
-  static func lock(_ path: String) throws -> Descriptor {
-    let file = unsafe Glibc.open("\(path)/ledger/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o640)
-    guard file >= 0 else { throw DiskError("open \(path)/ledger/lock", errno) }
+  ///
+  /// - Parameter folder: where the lock lies, for a ledger that is to take the place of another.
+  static func lock(_ path: String, folder: String = "ledger") throws -> Descriptor {
+    let lock = "\(path)/\(folder)/lock"
+    let file = unsafe Glibc.open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0o640)
+    guard file >= 0 else { throw DiskError("open \(lock)", errno) }
     let descriptor = Descriptor(owning: file)
     guard flock(file, LOCK_EX | LOCK_NB) == 0 else {
       if errno == EWOULDBLOCK { throw Taken(path: path) }
-      throw DiskError("lock \(path)/ledger/lock", errno)
+      throw DiskError("lock \(lock)", errno)
     }
     return descriptor
   }

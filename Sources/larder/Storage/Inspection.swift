@@ -29,8 +29,6 @@ final class Inspection {
   let root: Int32
   /// Where a download's link belongs.
   let link: @Sendable (Download) -> String
-  /// Whether nobody else writes meanwhile, so that one look is enough.
-  let isAlone: Bool
   /// Hears what has become certain.
   private let found: (Finding) -> Void
   /// Hears of progress, often.
@@ -56,17 +54,16 @@ final class Inspection {
 
   /// Links whose names are cut, so that they do not lead back to their downloads; there are few.
   var cutLinks: [String: DownloadID] = [:]
-  var cutLinksRead = Clock.steady
+  var cutLinksRead = Timestamp(milliseconds: 0)
 
   init(
-    _ ledger: Ledger, root: Int32, link: @escaping @Sendable (Download) -> String, isAlone: Bool,
+    _ ledger: Ledger, root: Int32, link: @escaping @Sendable (Download) -> String,
     bytesPerSecond: Int? = nil, found: @escaping (Finding) -> Void,
     progress: @escaping (InspectionTally) -> Void = { _ in }, while wanted: @escaping () -> Bool = { true }
   ) {
     self.ledger = ledger
     self.root = root
     self.link = link
-    self.isAlone = isAlone
     self.pace = ReadingPace(bytesPerSecond: bytesPerSecond)
     self.found = found
     self.progress = progress
@@ -78,9 +75,12 @@ final class Inspection {
 
   /// Looks at everything.
   ///
+  /// - Parameter ledgerToo: whether the ledger is compared with itself as well.
   /// - Throws: an `LMDBError` when the ledger cannot be read; ``Ended``.
-  func run() throws {
-    for finding in try read({ ledger, tx in try ledger.auditFindings(in: tx) }) { confirm(.ledger(finding)) }
+  func run(ledgerToo: Bool = true) throws {
+    if ledgerToo {
+      for finding in try read({ ledger, tx in try ledger.auditFindings(in: tx) }) { confirm(.ledger(finding)) }
+    }
     (tally.allObjects, tally.allBytes) = try read { ledger, tx in
       let box = try? ledger.boxUsage(in: tx)
       return (try ledger.objectCount(in: tx), (box?.complete ?? 0) + (box?.fillingStored ?? 0))
@@ -103,7 +103,6 @@ final class Inspection {
 
   /// Something seems wrong.
   func suspect(_ finding: Finding) {
-    if isAlone { return confirm(finding) }
     suspicions.append(
       Suspicion(finding: finding, due: Clock.steady.adding(milliseconds: Self.waits[0]), looks: 0))
   }

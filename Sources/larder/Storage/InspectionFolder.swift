@@ -38,6 +38,11 @@ struct FileIdentity: Sendable, Hashable {
     self.init(status)
   }
 
+  /// Only what tells a file from all others.
+  init(device: UInt64, inode: UInt64) {
+    (kind, self.device, self.inode, size, links, modified) = (.file, device, inode, 0, 0, 0)
+  }
+
   /// The same file, by whatever names.
   func isSame(as other: FileIdentity) -> Bool { device == other.device && inode == other.inode }
 }

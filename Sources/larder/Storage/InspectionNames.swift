@@ -140,7 +140,7 @@ extension Inspection {
 
   /// What a cut name belongs to can only be found from the other side.
   private func isCutLink(_ path: String) throws -> Bool {
-    if cutLinks[path] == nil, !isAlone, cutLinksRead.adding(milliseconds: 500) < Clock.steady {
+    if cutLinks[path] == nil, cutLinksRead.adding(milliseconds: 500) < Clock.steady {
       // It may be of a download that was made since; rare enough for a walk.
       try readCutLinks()
     }

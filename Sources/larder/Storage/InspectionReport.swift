@@ -10,22 +10,19 @@ enum MendOutcome: Sendable, Hashable {
   case mended(String)
   /// It is on its way, and the last lines tell the rest.
   case begun(String)
-  /// It is known to the ledger now, and waits for something that may take long.
-  case waiting(String)
   case failed(String)
 
   var word: String {
     switch self {
     case .mended: "mended"
     case .begun: "begun"
-    case .waiting: "waiting"
     case .failed: "failed"
     }
   }
 
   var text: String {
     switch self {
-    case .mended(let text), .begun(let text), .waiting(let text), .failed(let text): text
+    case .mended(let text), .begun(let text), .failed(let text): text
     }
   }
 }

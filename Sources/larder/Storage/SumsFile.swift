@@ -1,11 +1,11 @@
-// The file beside a whole object that has its version and checksums; `Sums` says what is in it.
+// The file beside a whole object that has its version and checksums; `Sums` says what is in it, and the volume writes it.
 
 import Cache
 import Glibc
 
-/// Reading and writing `objects/<id>.sums`. It blocks.
+/// Reading `objects/<id>.sums`. It blocks.
 enum SumsFile {
-  /// The file's bytes; nil when there is none.
+  /// The file's bytes; nil when there is none, empty when it was cut while it was read.
   static func read(_ path: String, below root: Int32) throws(DiskError) -> [UInt8]? {
     let descriptor = unsafe openat(root, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
     guard descriptor >= 0 else {
@@ -16,18 +16,5 @@ enum SumsFile {
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: file.size, alignment: 16)
     defer { unsafe buffer.deallocate() }
     return unsafe try file.read(into: buffer, at: 0) ? unsafe Array(buffer) : []
-  }
-
-  /// Writes it anew: under another name first, so that no cut leaves half of it.
-  static func write(_ sums: Sums, below root: Int32) throws(DiskError) {
-    let path = StoredPath.sums(sums.object.id)
-    let draft = "\(path).new"
-    let descriptor = unsafe openat(root, draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o640)
-    guard descriptor >= 0 else { throw DiskError("make \(draft)", errno) }
-    let file = ObjectFile(owning: descriptor)
-    try file.write(sums.encoded, at: 0)
-    try file.synchronize()
-    guard unsafe renameat(root, draft, root, path) == 0 else { throw DiskError("rename \(draft)", errno) }
-    try DataDirectory.synchronize("objects", below: root)
   }
 }

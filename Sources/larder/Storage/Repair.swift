@@ -1,0 +1,200 @@
+// What is done about what an inspection finds: the ledger first, then each difference as it becomes certain, then the wait
+// for what has to be fetched again. The same in a daemon that serves meanwhile and in a command that holds the data
+// directory for this alone.
+
+import Cache
+import Glibc
+import LMDB
+import Loop
+import Synchronization
+
+/// One inspection with mending, from its beginning to its last line.
+@EventLoop
+final class Repair {
+  let box: Box
+  let root: Int32
+  let report: InspectionReport
+  private let bytesPerSecond: Int?
+  /// Takes a line; false once nobody reads them.
+  private let tell: @EventLoop (String) async -> Bool
+  let worker = Worker(name: "verify")
+  private let stopFlag = StopFlag()
+  var tally = RepairTally()
+  /// Objects that are being fetched again, and the differences that are mended when they are whole.
+  var awaited: [ObjectID: (object: InspectedObject, findings: Int)] = [:]
+
+  /// How long the origin may be in trouble with everything that is awaited, in milliseconds.
+  private static let patience: Int64 = 5_000
+
+  init(
+    _ box: Box, root: Int32, report: InspectionReport, bytesPerSecond: Int?,
+    tell: @escaping @EventLoop (String) async -> Bool
+  ) {
+    self.box = box
+    self.root = root
+    self.report = report
+    self.bytesPerSecond = bytesPerSecond
+    self.tell = tell
+  }
+
+  /// Ends it early; what was begun to be mended goes on.
+  func stop() { stopFlag.raise() }
+
+  /// Inspects and mends.
+  ///
+  /// - Throws: what keeps the ledger from being read or written; ``Inspection/Ended``.
+  func run() async throws -> InspectionSummary {
+    let began = Clock.steady
+    let ledgerFindings = try await mendLedger()
+    var found = try await inspect()
+    found.differences += ledgerFindings
+    try await waitForOrigin()
+    for name in found.unknown.sorted() {
+      await say(report.note(name, "larder does not know this name and leaves it alone"))
+    }
+    await worker.stop()
+    let summary = InspectionSummary(
+      tally: found, duration: Clock.steady.milliseconds - began.milliseconds, repair: tally)
+    await say(report.summary(summary))
+    return summary
+  }
+
+  func say(_ line: String) async {
+    if await !tell(line) { stopFlag.raise() }
+  }
+
+  // MARK: The ledger
+
+  private func mendLedger() async throws -> Int {
+    let findings = try await audit()
+    guard !findings.isEmpty else { return 0 }
+    let root = root
+    let highest = try await worker.run { try Self.highestFile(below: root) }
+    let result = try await box.writer.change { ledger, tx, change in
+      try ledger.recompute(above: highest, in: tx, &change)
+    }
+    let left = Set(try await audit())
+    for finding in findings {
+      let outcome: MendOutcome = left.contains(finding) ? .failed("it is so again") : .mended("made anew")
+      count(outcome)
+      await say(report.line(.ledger(finding), outcome))
+    }
+    let place = "ledger/data.mdb"
+    if result.droppedRecords > 0 {
+      await say(report.note(place, "\(result.droppedRecords) records could not be read and were dropped"))
+    }
+    for id in result.restarted {
+      await say(report.note(place, "the download \(id) stood on an object that is gone, and is fetched anew"))
+    }
+    for id in result.ended {
+      await say(report.note(place, "the download \(id) was a second one of the same title, and ended"))
+    }
+    for id in result.mending {
+      if let object = try box.read({ ledger, tx in try ledger.object(id, in: tx) }) {
+        wait(for: InspectedObject(object))
+      }
+    }
+    return findings.count
+  }
+
+  private func audit() async throws -> [AuditFinding] {
+    let ledger = box.writer.ledger
+    return try await worker.run {
+      try ledger.environment.read { tx in try ledger.auditFindings(in: tx) }
+    }
+  }
+
+  /// The highest number of an object's file, whether the ledger knows it or not.
+  private nonisolated static func highestFile(below root: Int32) throws -> ObjectID {
+    var highest = ObjectID.none
+    try FolderNames.each(in: "objects", below: root) { names in
+      for name in names { highest = max(highest, StoredPath.objectID(ofFile: name) ?? .none) }
+    }
+    return highest
+  }
+
+  // MARK: Everything else
+
+  private func inspect() async throws -> InspectionTally {
+    let (findings, sink) = AsyncStream.makeStream(of: Finding.self)
+    let (ledger, writer, root, rate, flag) = (box.writer.ledger, box.writer, root, bytesPerSecond, stopFlag)
+    let outcome = Outcome()
+    worker.post {
+      let inspection = Inspection(
+        ledger, root: root, link: { writer.link(of: $0) }, bytesPerSecond: rate, found: { sink.yield($0) },
+        while: { !flag.isRaised })
+      outcome.settle(
+        Result { () throws -> InspectionTally in
+          try inspection.run(ledgerToo: false)
+          return inspection.tally
+        })
+      sink.finish()
+    }
+    for await finding in findings {
+      let outcome: MendOutcome
+      do { outcome = try await mend(finding) } catch { outcome = .failed("\(error)") }
+      count(outcome)
+      await say(report.line(finding, outcome))
+    }
+    return try outcome.take().get()
+  }
+
+  private func count(_ outcome: MendOutcome) {
+    switch outcome {
+    case .mended: tally.mended += 1
+    case .failed: tally.failed += 1
+    case .begun: break
+    }
+  }
+
+  // MARK: What has to be fetched
+
+  func wait(for object: InspectedObject, finding: Int = 0) {
+    awaited[object.id, default: (object, 0)].findings += finding
+  }
+
+  /// Waits until everything is whole again, or until only the origin could help.
+  private func waitForOrigin() async throws {
+    let bell = Bell()
+    var stored = -1
+    var moved = Clock.steady
+    while !awaited.isEmpty, !stopFlag.isRaised {
+      var sum = 0
+      for (id, (object, findings)) in awaited {
+        let now = try box.read { ledger, tx in try ledger.object(id, in: tx) }
+        if let now, now.state != .complete {
+          sum += now.storedBytes
+          continue
+        }
+        awaited[id] = nil
+        tally.mended += findings
+        let end = now == nil ? "the origin has another version now; its downloads begin again with that" : "whole again"
+        await say(report.note(object.path, "\(object.key): \(end)"))
+      }
+      if sum != stored { (stored, moved) = (sum, Clock.steady) }
+      let isHopeless = awaited.keys.allSatisfy { box.fills.trouble(of: $0) != nil }
+      if isHopeless, Clock.steady.milliseconds - moved.milliseconds > Self.patience { break }
+      if !awaited.isEmpty { await bell.wait(until: Clock.steady.adding(milliseconds: 100)) }
+    }
+    for (id, (object, _)) in awaited.sorted(by: { $0.key < $1.key }) {
+      guard let now = try box.read({ ledger, tx in try ledger.object(id, in: tx) }) else { continue }
+      let missing = try box.read { ledger, tx in
+        try ledger.checksums(of: now, in: tx).count { $0 == nil }
+      }
+      tally.waitingBlocks += max(1, missing)
+      let why = box.fills.trouble(of: id).map { ": \($0.message)" } ?? ""
+      await say(report.note(object.path, "\(object.key): \(missing) blocks wait for the origin\(why)"))
+    }
+  }
+}
+
+/// Where the inspection's thread leaves how it ended.
+private final class Outcome: Sendable {
+  private let settled = Mutex<Result<InspectionTally, any Error>?>(nil)
+
+  func settle(_ result: Result<InspectionTally, any Error>) { settled.withLock { $0 = result } }
+
+  func take() -> Result<InspectionTally, any Error> {
+    settled.withLock { $0 } ?? .failure(Inspection.Ended())
+  }
+}
