@@ -45,3 +45,10 @@ final class OwnThread: SerialExecutor {
   private nonisolated let thread = OwnThread(label: "lane D")
   nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe thread.asUnownedSerialExecutor() }
 }
+
+/// The lane of the suites whose disk fails.
+@globalActor actor LaneE {
+  static let shared = LaneE()
+  private nonisolated let thread = OwnThread(label: "lane E")
+  nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe thread.asUnownedSerialExecutor() }
+}

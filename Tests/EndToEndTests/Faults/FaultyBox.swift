@@ -1,0 +1,210 @@
+// A box that is used while its disk fails or its process dies: every wish is repeated until the box has acknowledged it,
+// what was acknowledged is written down, and in the end the box must hold exactly that.
+
+import Foundation
+import Glibc
+
+/// A box on a faulty disk, and what its users were told.
+final class FaultyBox {
+  let box: Box
+  let disk: FaultyDisk
+  /// The users by name; their tokens outlive every restart.
+  private(set) var users: [String: User] = [:]
+  /// How each run ended that ended by itself.
+  private(set) var endings: [Ending] = []
+  /// The live downloads that were acknowledged, by id.
+  private var live: [String: (user: String, title: Title)] = [:]
+  private var gone: [String: String] = [:]
+
+  /// - Parameter plan: holds from the first start until something ends the process.
+  init(_ changes: Settings = [:], plan: [DiskRule] = []) throws {
+    disk = try FaultyDisk()
+    let secret = Scratch.shared.path("secret")
+    try String(repeating: "s", count: 64).write(toFile: secret, atomically: true, encoding: .utf8)
+    var changes = changes
+    changes["auth", default: [:]]["secret_file"] = "\"\(secret)\""
+    box = try Box(changes, environment: disk.environment, starts: false)
+    for name in ["ann", "bob"] { users[name] = try box.user(name) }
+    try disk.watch(box.data)
+    try disk.plan(plan)
+    try start()
+  }
+
+  /// Starts it, without the plan when that ends it.
+  func start() throws {
+    do { try box.start() } catch {
+      guard box.program?.poll() != nil else { throw error }
+      try revive()
+    }
+  }
+
+  /// Starts it on a disk that is well, after its run has ended by itself.
+  private func revive() throws {
+    if let ending = box.program?.poll() { endings.append(ending) }
+    try disk.mend()
+    try box.start()
+  }
+
+  /// Does `body` until it answers; a run that ends in between is followed by another.
+  @discardableResult
+  func insist<Value>(_ what: String, _ body: () throws -> Value?) throws -> Value {
+    try eventually(what, within: 60, explain: box.report) {
+      do { return try body() } catch let wrong as Wrong { throw wrong } catch {
+        // A connection that broke: only the end of the process explains it.
+        let hasEnded = try? eventually("the end", within: 2) { self.box.program?.poll() }
+        guard hasEnded != nil else { throw error }
+        try revive()
+        return nil
+      }
+    }
+  }
+
+  private func user(_ name: String) throws -> User {
+    guard let user = users[name] else { throw RigFailure("nobody is called \(name)") }
+    return user
+  }
+
+  private func require(_ condition: Bool, _ what: @autoclosure () -> String) throws {
+    if !condition { throw Wrong(description: what()) }
+  }
+
+  // MARK: Wishes
+
+  /// Starts a title; a refusal must have changed nothing.
+  func start(_ name: String, _ title: Title) throws -> String {
+    let user = try user(name)
+    let id = try insist("start of \(title.contentID) by \(name)") { () -> String? in
+      let answer = try user.tryStart(title)
+      if answer.status == 201 || answer.status == 200 { return answer.json?.id?.text }
+      try require(answer.status >= 500, "start: \(answer)")
+      let listed = try liveDownloads(of: user)
+      try require(
+        !listed.contains { $0.content_id?.text == title.contentID }, "refused, and there: \(answer) \(listed)")
+      return nil
+    }
+    live[id] = (name, title)
+    return id
+  }
+
+  /// Waits until it is completed, and plays it.
+  func complete(_ id: String) throws {
+    guard let (name, title) = live[id] else { throw RigFailure("no live download \(id)") }
+    let user = try user(name)
+    try insist("\(id) completed") { () -> Bool? in
+      try user.download(id).status?.text == "completed" ? true : nil
+    }
+    try play(id, user, title)
+  }
+
+  private func play(_ id: String, _ user: User, _ title: Title) throws {
+    let answer = try insist("play of \(id)") { () -> Answer? in
+      let answer = try user.play(id)
+      if answer.status >= 500 { return nil }
+      return answer
+    }
+    try require(answer.status == 200 && answer.body == title.bytes, "play of \(id): \(answer.status) \(answer.body)")
+  }
+
+  func pin(_ id: String) throws {
+    guard let (name, _) = live[id] else { throw RigFailure("no live download \(id)") }
+    let user = try user(name)
+    try insist("pin of \(id)") { () -> Bool? in
+      let answer = try user.ask("PUT", "/api/downloads/\(id)/pin")
+      try require(answer.status == 200 || answer.status >= 500, "pin: \(answer)")
+      let pinned = try user.download(id).pinned?.bool
+      try require(
+        pinned == (answer.status == 200), "pin answered \(answer.status), and it is \(String(describing: pinned))")
+      return answer.status == 200 ? true : nil
+    }
+  }
+
+  /// Deletes it; a refusal must have changed nothing.
+  func delete(_ id: String) throws {
+    guard let (name, _) = live[id] else { throw RigFailure("no live download \(id)") }
+    let user = try user(name)
+    var isAsked = false
+    try insist("delete of \(id)") { () -> Bool? in
+      let answer = try user.ask("DELETE", "/api/downloads/\(id)/delete")
+      // Gone already: the answer to an earlier try was lost with the process.
+      if answer.status == 200 || answer.status == 404 && isAsked { return true }
+      isAsked = true
+      try require(answer.status >= 500, "delete: \(answer)")
+      try require(try user.download(id).deleted_at == .null, "refused, and gone: \(answer)")
+      return nil
+    }
+    live[id] = nil
+    gone[id] = name
+  }
+
+  /// It had to go for another.
+  func wasEvicted(_ id: String) throws {
+    guard let (name, _) = live.removeValue(forKey: id) else { throw RigFailure("no live download \(id)") }
+    gone[id] = name
+    let user = try user(name)
+    let record = try insist("\(id) read") { try user.download(id) }
+    try require(record.error?.code?.text == "evicted" && record.deleted_at != .null, "not evicted: \(record)")
+  }
+
+  private func liveDownloads(of user: User) throws -> [JSON] {
+    try user.expect(200, "GET", "/api/downloads").downloads?.array ?? []
+  }
+
+  // MARK: The end
+
+  /// Stops it, starts it on a disk that is well, stops that again, and compares everything with what was acknowledged.
+  func settle() throws {
+    try insist("an end in order") { () -> Bool? in
+      try compareAnswers()
+      try disk.mend()
+      let ending = try box.terminate()
+      try require(ending == .exited(0), "it ended with \(String(describing: ending)): \(box.report)")
+      return true
+    }
+    try box.start()
+    try compareAnswers()
+    let links = try self.links()
+    try eventually("no file too many", within: 20, explain: box.report) {
+      try Inspection(data: box.data).findings(amongLinks: links).isEmpty ? true : nil
+    }
+    try require(try box.terminate() == .exited(0), "it does not end: \(box.report)")
+    let findings = try Inspection(data: box.data).findings(links: links)
+    try require(findings.isEmpty, findings.joined(separator: "; "))
+  }
+
+  private func links() throws -> [String: Bytes] {
+    var links: [String: Bytes] = [:]
+    for (id, (name, title)) in live {
+      guard let path = try user(name).download(id).file_path?.text else {
+        throw Wrong(description: "\(id) has no file")
+      }
+      links[path] = title.bytes
+    }
+    return links
+  }
+
+  /// Asks for everything that was acknowledged: all of it must be there, and nothing else.
+  private func compareAnswers() throws {
+    for (name, user) in users.sorted(by: { $0.key < $1.key }) {
+      let expected = live.filter { $0.value.user == name }
+      for (id, (_, title)) in expected {
+        try user.wait(id, for: "completed")
+        try play(id, user, title)
+      }
+      let listed = Set(try liveDownloads(of: user).compactMap { $0.id?.text })
+      try require(listed == Set(expected.keys), "\(name) has \(listed.sorted()) and not \(expected.keys.sorted())")
+      let used = expected.reduce(0) { $0 + $1.value.title.size }
+      let storage = try user.storage()
+      try require(storage.used == used && storage.reserved == 0, "\(storage), and \(used) are used")
+    }
+    for (id, name) in gone {
+      let user = try user(name)
+      try require(try user.download(id).deleted_at != .null, "\(id) came back")
+      try require(try user.play(id).status == 404, "\(id) can be played after its end")
+    }
+  }
+}
+
+/// A promise that was broken.
+struct Wrong: Error, CustomStringConvertible {
+  var description: String
+}
