@@ -42,6 +42,7 @@ public final class Environment: Sendable {
     if size > 0 { try unsafe check(mdb_env_set_mapsize(environment, size), operation) }
     try unsafe check(mdb_env_set_maxdbs(environment, tables), operation)
     try unsafe check(mdb_env_set_maxreaders(environment, readers), operation)
+    if !readOnly { try Room.setAsideForReaders(path: path, readers: maxReaders) }
     let flags = MDB_NOTLS | (readOnly ? MDB_RDONLY : 0)
     try unsafe check(mdb_env_open(environment, path, UInt32(flags), 0o640), operation)
   }
@@ -130,6 +131,45 @@ public final class Environment: Sendable {
       unsafe munmap(room, size)
       try unsafe remap(environment, size, operation)
     }
+  }
+
+  /// Has the file system keep the first `bytes` of the file for it (`fallocate(2)`, `FALLOC_FL_KEEP_SIZE`), so that
+  /// commits which stay within them need no room from anyone.
+  ///
+  /// The file does not look larger for it. What it holds already counts too, holes included.
+  ///
+  /// - Throws: `isNoSpace` when there is no such room; `EOPNOTSUPP` where the file system cannot do this.
+  public func setAside(_ bytes: Int) throws(LMDBError) {
+    let operation = "set \(bytes) bytes aside"
+    let environment = try unsafe gate.enter(operation)
+    defer { gate.leave() }
+    var descriptor: Int32 = -1
+    try unsafe check(mdb_env_get_fd(environment, &descriptor), operation)
+    try Room.setAside(bytes, of: descriptor, operation)
+  }
+
+  /// Whether the file is still the one of that name in its directory: not removed, and not behind another mount.
+  ///
+  /// What is committed to a file without a name is gone with the process.
+  public func isInPlace() -> Bool {
+    guard let environment = try? unsafe gate.enter("look for the file") else { return false }
+    defer { gate.leave() }
+    var descriptor: Int32 = -1
+    var path: UnsafePointer<CChar>?
+    guard unsafe mdb_env_get_fd(environment, &descriptor) == MDB_SUCCESS,
+      unsafe mdb_env_get_path(environment, &path) == MDB_SUCCESS, let path = unsafe path
+    else { return false }
+    return unsafe Room.is(descriptor, named: String(cString: path) + "/data.mdb")
+  }
+
+  /// Whether LMDB has given the environment up after a failed write of its meta page (`MDB_PANIC`).
+  ///
+  /// Nothing can be read or written then, and whether the last commit is durable is not known before it is opened again.
+  public var isGivenUp: Bool {
+    do throws(LMDBError) {
+      _ = try beginRead()
+      return false
+    } catch { return error.needsReopening }
   }
 
   /// Frees the reader slots of processes that died, and says how many (`mdb_reader_check`).

@@ -66,6 +66,8 @@ public struct Change: Sendable {
   public let policy: Policy
   /// Bytes free on the file system; nil when unknown.
   public let freeBytes: Int?
+  /// Whether the ledger has room for new downloads; what is there may change and go in any case.
+  public let admitsNew: Bool
 
   /// Downloads whose record changed, as they are now.
   public private(set) var downloads: [DownloadID: Download] = [:]
@@ -82,10 +84,11 @@ public struct Change: Sendable {
   /// Whether the queue of fills may look different.
   public internal(set) var queueChanged = false
 
-  public init(now: Timestamp, policy: Policy, freeBytes: Int?) {
+  public init(now: Timestamp, policy: Policy, freeBytes: Int?, admitsNew: Bool = true) {
     self.now = now
     self.policy = policy
     self.freeBytes = freeBytes
+    self.admitsNew = admitsNew
   }
 
   mutating func note(_ download: Download, over old: Download?) {

@@ -55,6 +55,7 @@ extension Ledger {
       revived.fileExtension = StoredPath.fileExtension(ofKey: request.key)
       return try begin(revived, over: live, request, in: tx, &change)
     }
+    guard change.admitsNew else { return .refused(.storageFull(needed: request.found?.version.size ?? 0)) }
     let newest = try tx.row(in: downloads, before: Array(repeating: 0xFF, count: 16)).map {
       Key.downloadID(endOf: $0.key)
     }

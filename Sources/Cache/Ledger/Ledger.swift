@@ -84,8 +84,10 @@ public final class Ledger: Sendable {
       .byKey: opened["by_key"]!, .unowned: opened["unowned"]!, .mends: opened["mends"]!,
     ]
     guard !readOnly else { return }
-    _ = try environment.write { tx in
-      try tx.putNew(meta, Array("schema".utf8), Key.bigEndian(UInt64(Self.schema)))
+    // Each start begins with a commit: what a process left behind as it died may be in the kernel's memory only, and
+    // nobody is told of it before it is durable.
+    try environment.write { tx in
+      try tx.put(meta, Array("schema".utf8), Key.bigEndian(UInt64(Self.schema)))
     }
   }
 

@@ -127,7 +127,7 @@ final class Box {
       return .problem(rejection.problem, rejection.fields)
     } catch {
       log.fault("request.failed", "\(error)", [.request: "\(request.number)"])
-      return .problem(Rejection.internal(request.number).problem)
+      return .problem(Rejection.failed(error, request.number).problem)
     }
   }
 

@@ -3,6 +3,7 @@
 import Access
 import Cache
 import HTTP
+import LMDB
 
 /// A request that is answered with a problem.
 struct Rejection: Error {
@@ -91,9 +92,17 @@ struct Rejection: Error {
     }
   }
 
-  /// The disk or the ledger failed us.
-  static func `internal`(_ request: UInt64) -> Rejection {
-    Rejection(.internalServerError, "internal", "our fault, logged as request \(request)")
+  /// The disk or the ledger failed us. What was wished for did not happen.
+  static func failed(_ error: any Error, _ request: UInt64) -> Rejection {
+    let isFull = (error as? LMDBError)?.isNoSpace ?? (error as? DiskError)?.isOutOfSpace ?? false
+    if isFull {
+      return Rejection(
+        .insufficientStorage, "storage_full",
+        "the disk is full, so nothing was changed; delete something else or ask the administrator (request \(request))")
+    }
+    let isDisk = error is LMDBError || error is DiskError || error is LedgerLoss.NotInPlace
+    let what = isDisk ? "the box's disk refuses, and nothing was changed" : "our fault"
+    return Rejection(.internalServerError, "internal", "\(what); logged as request \(request)")
   }
 }
 

@@ -14,6 +14,7 @@ struct Serve: ParsableCommand {
 
   func run() throws {
     Memory.giveBack()
+    LedgerLoss.watch()
     let configuration = try ConfigurationFile.load(file.config)
     let path = file.config
     let result: Result<Void, any Error> = EventLoop.run {

@@ -25,6 +25,7 @@ final class LedgerWriter: Sendable {
   /// Bytes of files that are removed and not yet struck off the ledger's list.
   let unsettled = ByteCounter()
   private let committed: Mutex<Listener?>
+  private let room: LedgerRoom
 
   /// Who hears of commits.
   ///
@@ -41,8 +42,16 @@ final class LedgerWriter: Sendable {
     self.policy = Mutex(policy)
     self.freeBytes = freeBytes
     self.committed = Mutex(nil)
-    self.worker = BatchWorker(name: "ledger") { jobs in Self.commit(jobs, to: ledger) }
+    let room = LedgerRoom(ledger.environment)
+    self.room = room
+    self.worker = BatchWorker(name: "ledger") { jobs in
+      room.restore()
+      Self.commit(jobs, to: ledger)
+    }
   }
+
+  /// Hears of room for the ledger that was lost or came back, on the writer's thread; true for lost.
+  func onRoom(_ heard: @escaping @Sendable (_ isShort: Bool) -> Void) { room.onChange(heard) }
 
   /// Hears of every change right after its commit, on the writer's thread and in order of the commits.
   func onCommit(_ heard: @escaping @Sendable (Change) -> Void) { committed.withLock { $0 = Listener(hear: heard) } }
@@ -71,7 +80,8 @@ final class LedgerWriter: Sendable {
       Job(
         attempt: { [self] tx in
           var change = Change(
-            now: Clock.now, policy: policy.withLock { $0 }, freeBytes: freeBytes().map { $0 - unsettled.value })
+            now: Clock.now, policy: policy.withLock { $0 }, freeBytes: freeBytes().map { $0 - unsettled.value },
+            admitsNew: !room.isShort)
           let value = try body(ledger, tx, &change)
           outcome.settled.withLock { $0 = (value, change) }
         },
@@ -93,6 +103,7 @@ final class LedgerWriter: Sendable {
       try inOneTransaction(jobs, ledger)
       for job in jobs { job.conclude(nil) }
     } catch {
+      if ledger.environment.isGivenUp { LedgerLoss.end(because: error) }
       guard jobs.count > 1 else { return jobs[0].conclude(error) }
       for job in jobs { commit([job], to: ledger) }
     }
@@ -101,9 +112,13 @@ final class LedgerWriter: Sendable {
   private static func inOneTransaction(_ jobs: [Job], _ ledger: Ledger) throws {
     while true {
       do {
-        return try ledger.environment.write { tx in
+        guard ledger.environment.isInPlace() else { throw LedgerLoss.NotInPlace() }
+        try ledger.environment.write { tx in
           for job in jobs { try job.attempt(tx) }
         }
+        // Taken away in this moment: what was committed is gone with it, so nobody is told that it is there.
+        guard ledger.environment.isInPlace() else { throw LedgerLoss.NotInPlace() }
+        return
       } catch let error as LMDBError where error.isMapFull {
         try ledger.environment.setMapSize(ledger.environment.mapSize() * 2)
       }

@@ -16,15 +16,26 @@ final class FaultyBox {
   private var live: [String: (user: String, title: Title)] = [:]
   private var gone: [String: String] = [:]
 
+  /// The key and the tokens are the same in all boxes, so that they are made once.
+  private static let tokens = Result {
+    let box = try Box(["auth": ["secret_file": "\"\(try secret.get())\""]], starts: false)
+    return Dictionary(uniqueKeysWithValues: try ["ann", "bob"].map { ($0, try box.user($0).token) })
+  }
+
+  private static let secret = Result {
+    let path = Scratch.shared.path("secret")
+    try String(repeating: "s", count: 64).write(toFile: path, atomically: true, encoding: .utf8)
+    guard unsafe chmod(path, 0o600) == 0 else { throw RigFailure.call("chmod") }
+    return path
+  }
+
   /// - Parameter plan: holds from the first start until something ends the process.
   init(_ changes: Settings = [:], plan: [DiskRule] = []) throws {
     disk = try FaultyDisk()
-    let secret = Scratch.shared.path("secret")
-    try String(repeating: "s", count: 64).write(toFile: secret, atomically: true, encoding: .utf8)
     var changes = changes
-    changes["auth", default: [:]]["secret_file"] = "\"\(secret)\""
+    changes["auth", default: [:]]["secret_file"] = "\"\(try Self.secret.get())\""
     box = try Box(changes, environment: disk.environment, starts: false)
-    for name in ["ann", "bob"] { users[name] = try box.user(name) }
+    for (name, token) in try Self.tokens.get() { users[name] = User(box: box, name: name, token: token) }
     try disk.watch(box.data)
     try disk.plan(plan)
     try start()
