@@ -8,6 +8,8 @@ import Glibc
 final class FaultyBox {
   let box: Box
   let disk: FaultyDisk
+  /// `storage.path`.
+  let data: String
   /// The users by name; their tokens outlive every restart.
   private(set) var users: [String: User] = [:]
   /// How each run ended that ended by itself.
@@ -29,16 +31,20 @@ final class FaultyBox {
     return path
   }
 
-  /// - Parameter plan: holds from the first start until something ends the process.
-  init(_ changes: Settings = [:], plan: [DiskRule] = []) throws {
+  /// - Parameters:
+  ///   - data: `storage.path`; nil for a folder beside the configuration.
+  ///   - plan: holds from the first start until something ends the process.
+  init(_ changes: Settings = [:], data: String? = nil, plan: [DiskRule] = [], starts: Bool = true) throws {
     disk = try FaultyDisk()
     var changes = changes
+    if let data { changes["storage", default: [:]]["path"] = "\"\(data)\"" }
     changes["auth", default: [:]]["secret_file"] = "\"\(try Self.secret.get())\""
     box = try Box(changes, environment: disk.environment, starts: false)
     for (name, token) in try Self.tokens.get() { users[name] = User(box: box, name: name, token: token) }
-    try disk.watch(box.data)
+    self.data = data ?? box.data
+    try disk.watch(self.data)
     try disk.plan(plan)
-    try start()
+    if starts { try start() }
   }
 
   /// Starts it, without the plan when that ends it.
@@ -69,6 +75,9 @@ final class FaultyBox {
       }
     }
   }
+
+  var ann: User { get throws { try user("ann") } }
+  var bob: User { get throws { try user("bob") } }
 
   private func user(_ name: String) throws -> User {
     guard let user = users[name] else { throw RigFailure("nobody is called \(name)") }
@@ -175,10 +184,10 @@ final class FaultyBox {
     try compareAnswers()
     let links = try self.links()
     try eventually("no file too many", within: 20, explain: box.report) {
-      try Inspection(data: box.data).findings(amongLinks: links).isEmpty ? true : nil
+      try Inspection(data: data).findings(amongLinks: links).isEmpty ? true : nil
     }
     try require(try box.terminate() == .exited(0), "it does not end: \(box.report)")
-    let findings = try Inspection(data: box.data).findings(links: links)
+    let findings = try Inspection(data: data).findings(links: links)
     try require(findings.isEmpty, findings.joined(separator: "; "))
   }
 
@@ -194,7 +203,7 @@ final class FaultyBox {
   }
 
   /// Asks for everything that was acknowledged: all of it must be there, and nothing else.
-  private func compareAnswers() throws {
+  func compareAnswers() throws {
     for (name, user) in users.sorted(by: { $0.key < $1.key }) {
       let expected = live.filter { $0.value.user == name }
       for (id, (_, title)) in expected {

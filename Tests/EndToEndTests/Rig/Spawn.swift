@@ -76,6 +76,7 @@ struct Reaper: Sendable {
       case $what in started) running[$pid]=1 ;; ended) unset "running[$pid]" ;; esac
     done
     for pid in "${!running[@]}"; do kill -KILL "$pid"; done
+    while read -r _ place _; do case $place in "$0"/*) umount -l "$place" ;; esac; done </proc/mounts
     rm -rf "$0"
     """
 

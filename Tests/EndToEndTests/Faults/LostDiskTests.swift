@@ -1,0 +1,230 @@
+// A disk that is full, frozen, gone, read-only or somebody else's: real file systems on loop mounts, so these tests run as
+// root.
+
+import Foundation
+import Glibc
+import LMDB
+import Testing
+
+@LaneD @Suite("A lost disk") struct LostDiskTests {
+  @Test("on a disk that others have filled to the last byte everything plays, and deletes and evictions free room")
+  func fullDisk() throws {
+    for kind in DiskImage.Kind.allCases {
+      let image = try DiskImage(kind)
+      let titles = (0..<4).map { Title(size: $0 < 3 ? 2 << 20 : 1 << 20) }
+      let box = try FaultyBox(
+        ["quota": ["default": "\((6 << 20) + 1000)", "playing_grace": "\"0s\""], "storage": ["reserve": "0"]],
+        data: image.path + "/larder")
+      for title in titles { try box.box.origin.put(title) }
+      let ids = try titles[..<3].map { title in
+        let id = try box.start("ann", title)
+        try box.complete(id)
+        return id
+      }
+      try image.fill()
+      #expect(image.freeBytes == 0, "\(kind)")
+      try box.compareAnswers()
+      #expect(try box.bob.tryStart(Title(size: 1)).status == 404, "the origin is asked")
+      // Changes by the hundred, each a commit, need no room but the ledger's own.
+      for _ in 0..<100 {
+        #expect(try box.ann.ask("PUT", "/api/downloads/\(ids[0])/pin").status == 200)
+        #expect(try box.ann.ask("DELETE", "/api/downloads/\(ids[0])/pin").status == 200)
+      }
+      // Nothing of ann's is to go for bob when he may not have it anyway: his start has no room, hers makes some.
+      try box.delete(ids[0])
+      try eventually("its room is free: \(kind)") { image.freeBytes >= 2 << 20 ? true : nil }
+      try image.fill()
+      let last = try box.start("ann", titles[3])
+      let gone = try box.ann.download(ids[1])
+      #expect(gone.error?.code?.text == "evicted", "\(kind): \(gone)")
+      try box.wasEvicted(ids[1])
+      try box.complete(last)
+      try image.clear()
+      try box.settle()
+      #expect(box.endings.isEmpty)
+    }
+  }
+
+  @Test("when even the ledger's room cannot be kept, starts are refused and deletes go on")
+  func noRoomForTheLedger() throws {
+    let box = try FaultyBox()
+    let titles = try FaultTitles.shared()
+    let id = try box.start("ann", titles[0])
+    try box.complete(id)
+    #expect(try box.box.terminate() == .exited(0))
+    try box.disk.plan(DiskRule(call: .ledgerRoom, first: 2, action: .fail(ENOSPC)))
+    try box.box.start()
+    try box.box.logged(event: "ledger.room")
+    let refused = try box.bob.tryStart(titles[1])
+    #expect(refused.status == 507 && refused.code == "storage_full", "\(refused)")
+    #expect(try box.bob.tryStart(titles[0]).status == 507, "what the box holds needs a record too")
+    #expect(try box.ann.tryStart(titles[0]).status == 200, "what she has is hers")
+    try box.pin(id)
+    try box.delete(id)
+    try box.disk.mend()
+    try box.complete(try box.start("bob", titles[1]))
+    try box.settle()
+  }
+
+  @Test("while the file system is frozen everything that is there is played, and wishes wait until it is thawed")
+  func frozen() throws {
+    let image = try DiskImage(.ext4)
+    let box = try FaultyBox(data: image.path + "/larder")
+    let titles = try FaultTitles.shared()
+    let id = try box.start("ann", titles[0])
+    try box.complete(id)
+    try image.freeze()
+    let wish = try Connection(port: box.box.port)
+    try wish.send(request("PUT", "/api/downloads/\(id)/pin", headers: box.ann.authorization))
+    for _ in 0..<20 {
+      #expect(try box.ann.play(id).body == titles[0].bytes)
+      #expect(try box.ann.download(id).pinned?.bool == false, "not before it is durable")
+      #expect(try box.bob.storage().used == 0)
+    }
+    #expect(try box.box.ask("GET", "/readyz").status == 200)
+    try image.thaw()
+    #expect(try wish.receive().status == 200)
+    #expect(try box.ann.download(id).pinned?.bool == true)
+    try box.settle()
+  }
+
+  @Test(
+    "a data directory that is taken away is noticed: no wish is granted into the void, and all goes on when it is back")
+  func takenAway() throws {
+    let image = try DiskImage(.ext4)
+    let titles = try FaultTitles.shared()
+    for isMount in [false, true] {
+      let folder = isMount ? image.path : Scratch.shared.path("folder")
+      let box = try FaultyBox(data: folder + "/larder")
+      let id = try box.start("ann", titles[0])
+      try box.complete(id)
+      if isMount { try image.unmount(lazily: true) } else { #expect(unsafe rename(folder, folder + ".away") == 0) }
+      for answer in [try box.bob.tryStart(titles[1]), try box.ann.ask("DELETE", "/api/downloads/\(id)/delete")] {
+        #expect(answer.status == 500 && answer.code == "internal", "\(answer)")
+      }
+      #expect(try box.ann.play(id).body == titles[0].bytes, "it is open")
+      #expect(try box.ann.download(id).deleted_at == .null)
+      let ready = try box.box.ask("GET", "/readyz")
+      #expect(ready.status == 503 && ready.body.text.contains("removed or unmounted"), "\(ready)")
+      #expect(try box.box.ask("GET", "/healthz").status == 200)
+      if isMount { try image.mount() } else { #expect(unsafe rename(folder + ".away", folder) == 0) }
+      #expect(try box.box.ask("GET", "/readyz").status == 200)
+      try box.complete(try box.start("bob", titles[1]))
+      try box.settle()
+    }
+  }
+
+  @Test("a data directory that was deleted grants no wish, and the next start begins anew")
+  func deleted() throws {
+    let box = try FaultyBox()
+    let titles = try FaultTitles.shared()
+    try box.complete(try box.start("ann", titles[0]))
+    try FileManager.default.removeItem(atPath: box.data)
+    let answer = try box.bob.tryStart(titles[1])
+    #expect(answer.status == 500, "\(answer)")
+    #expect(try box.ann.storage().used == titles[0].size, "it reads what it knew")
+    try box.box.kill()
+    try box.box.start()
+    #expect(try box.ann.storage().used == 0)
+  }
+
+  @Test("it does not start where it cannot write, and says what to do")
+  func startIsRefused() throws {
+    let image = try DiskImage(.ext4)
+    let box = try FaultyBox(data: image.path + "/larder")
+    try box.complete(try box.start("ann", FaultTitles.shared()[0]))
+    #expect(try box.box.terminate() == .exited(0))
+    func ending(_ command: String...) throws -> (Ending, String) {
+      let run = try Program.run(
+        "/usr/bin/env", command + [Paths.larder, "serve", "--config", box.box.configurationFile])
+      return (run.ending, run.errors)
+    }
+    // Another user's folder.
+    #expect(unsafe chmod(box.box.directory, 0o755) == 0 && chmod(Scratch.shared.root, 0o755) == 0)
+    #expect(unsafe chmod(box.box.directory + "/credentials", 0o644) == 0)
+    let stranger = try ending("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+    #expect(stranger.0 == .exited(78), "\(stranger)")
+    #expect(stranger.1.contains("Permission denied") && stranger.1.contains("larder:"), "\(stranger)")
+    // A file system that is read-only, full, or gone bad may be well the next time.
+    try image.remount(readOnly: true)
+    let readOnly = try ending("env")
+    #expect(readOnly.0 == .exited(75) && readOnly.1.contains("Read-only file system"), "\(readOnly)")
+    try image.remount(readOnly: false)
+    try image.cut()
+    let dead = try ending("env")
+    #expect(dead.0 == .exited(75) && dead.1.contains("Input/output error"), "\(dead)")
+    try image.unmount()
+    try image.mount()
+    try box.start()
+    try box.compareAnswers()
+    try box.settle()
+  }
+
+  @Test("a map of the ledger that is full grows, with nothing lost")
+  func fullMap() throws {
+    let box = try FaultyBox()
+    let titles = try FaultTitles.shared()
+    try box.complete(try box.start("ann", titles[0]))
+    #expect(try box.box.terminate() == .exited(0))
+    do {
+      // So much that fewer pages are left than a title takes.
+      let environment = try Environment(path: box.data + "/ledger", mapSize: 64 << 20, maxTables: 24)
+      let ballast = try environment.table("ballast", create: true)
+      try environment.write { tx in
+        try tx.put(ballast, [1], [UInt8](repeating: 1, count: (64 << 20) - environment.usedBytes() - (64 << 10)))
+      }
+      environment.close()
+    }
+    try box.start()
+    for title in [titles[1], titles[2]] {
+      for name in ["ann", "bob"] { try box.complete(try box.start(name, title)) }
+    }
+    try box.settle()
+    #expect(box.endings.isEmpty)
+  }
+
+  @Test("a reader of the ledger that died does not make it grow for ever")
+  func deadReader() throws {
+    let box = try FaultyBox()
+    let id = try box.start("ann", FaultTitles.shared()[0])
+    try box.complete(id)
+    let program = try StaleReader.compiled.get()
+    let reader = try Program(program, [box.data + "/ledger"])
+    try eventually("it reads", explain: reader.errors) { reader.output.contains("reading") ? true : nil }
+    reader.signal(SIGKILL)
+    try reader.wait()
+    // Each takes fresh pages as long as the dead one holds the old.
+    for _ in 0..<300 {
+      #expect(try box.ann.ask("PUT", "/api/downloads/\(id)/pin").status == 200)
+      #expect(try box.ann.ask("DELETE", "/api/downloads/\(id)/pin").status == 200)
+    }
+    let size = try FileManager.default.attributesOfItem(atPath: box.data + "/ledger/data.mdb")[.size] as? Int
+    #expect(try #require(size) < 12 << 20)
+    try box.settle()
+  }
+}
+
+/// A program that begins to read a ledger and never ends.
+private enum StaleReader {
+  static let compiled = Result {
+    let source = Scratch.shared.path("stalereader")
+    try """
+    #include <lmdb.h>
+    #include <stdio.h>
+    #include <unistd.h>
+    int main(int count, char **words) {
+      MDB_env *environment;
+      MDB_txn *transaction;
+      if (count != 2 || mdb_env_create(&environment) || mdb_env_open(environment, words[1], MDB_RDONLY, 0)
+          || mdb_txn_begin(environment, NULL, MDB_RDONLY, &transaction)) return 1;
+      puts("reading");
+      fflush(stdout);
+      for (;;) pause();
+    }
+
+    """.write(toFile: source + ".c", atomically: true, encoding: .utf8)
+    let result = try Program.run("/usr/bin/env", ["clang", "-o", source, source + ".c", "-llmdb"])
+    guard result.ending == .exited(0) else { throw RigFailure("stalereader: \(result.errors)") }
+    return source
+  }
+}

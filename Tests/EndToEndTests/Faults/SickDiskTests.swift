@@ -1,0 +1,166 @@
+// A disk that refuses, forgets or dawdles under a running box: fills wait and go on by themselves, what the box holds is
+// played, and no wish is granted that cannot be kept.
+
+import Foundation
+import Glibc
+import Testing
+
+@LaneD @Suite("A sick disk") struct SickDiskTests {
+  /// What a disk may say, and to which call.
+  static let refusals: [(DiskCall, Int32)] = [
+    (.objectWrite, ENOSPC), (.objectWrite, EDQUOT), (.objectWrite, EIO), (.objectWrite, EROFS),
+    (.objectSync, EIO), (.objectSync, EDQUOT), (.objectOpen, ENOSPC), (.objectOpen, EROFS), (.folderSync, EIO),
+    (.link, EDQUOT), (.link, EROFS), (.mkdir, ENOSPC),
+  ]
+
+  @Test("a fill waits with storage_error, everything else goes on, and when the disk is well it completes by itself")
+  func fillsWait() throws {
+    for (call, code) in Self.refusals {
+      let box = try FaultyBox()
+      let titles = try FaultTitles.shared()
+      let held = try box.start("ann", titles[0])
+      try box.complete(held)
+      try box.disk.plan(DiskRule(call: call, action: .fail(code)))
+      let id = try box.start("bob", titles[1])
+      let waiting = try box.bob.wait(id, forError: "storage_error")
+      #expect(waiting.status?.text == "downloading", "\(call) \(code)")
+      #expect(waiting.error?.retryable?.bool == true && waiting.error?.next_attempt_at?.text != nil)
+      #expect(try box.bob.play(id).status == 409)
+      #expect(try box.bob.storage().reserved == titles[1].size, "it stays reserved")
+      #expect(try box.ann.play(held).body == titles[0].bytes)
+      try box.disk.mend()
+      try box.complete(id)
+      try box.settle()
+      #expect(box.endings.isEmpty)
+    }
+  }
+
+  @Test(
+    "a wish that the ledger cannot keep is refused and changes nothing, and all reading goes on",
+    arguments: [
+      (DiskCall.ledgerWrite, ENOSPC, 507, "storage_full"), (.ledgerWrite, EDQUOT, 507, "storage_full"),
+      (.ledgerWrite, EIO, 500, "internal"), (.ledgerWrite, EROFS, 500, "internal"), (.ledgerSync, EIO, 500, "internal"),
+      (.ledgerSync, ENOSPC, 507, "storage_full"),
+    ])
+  func wishesAreRefused(call: DiskCall, errno: Int32, status: Int, code: String) throws {
+    let box = try FaultyBox()
+    let titles = try FaultTitles.shared()
+    let id = try box.start("ann", titles[0])
+    try box.complete(id)
+    let before = try box.ann.storage()
+    try box.disk.plan(DiskRule(call: call, action: .fail(errno)))
+    let wishes = [
+      try box.bob.tryStart(titles[1]), try box.ann.ask("DELETE", "/api/downloads/\(id)/delete"),
+      try box.ann.ask("PUT", "/api/downloads/\(id)/pin"), try box.ann.ask("POST", "/api/downloads/cleanup/all"),
+    ]
+    for answer in wishes {
+      #expect(answer.status == status && answer.code == code, "\(answer)")
+      #expect(answer.json?.detail?.text?.contains("nothing was changed") == true, "\(answer)")
+    }
+    #expect(try box.ann.play(id).body == titles[0].bytes)
+    #expect(try box.ann.download(id).pinned?.bool == false)
+    #expect(try box.ann.storage() == before)
+    #expect(try box.bob.storage().reserved == 0)
+    #expect(try box.ann.expect(200, "GET", "/healthz").status?.text == "ok")
+    try box.disk.mend()
+    try box.delete(id)
+    try box.complete(try box.start("bob", titles[1]))
+    try box.settle()
+    #expect(box.endings.isEmpty)
+  }
+
+  @Test("short writes are continued, and one that ends a commit early is refused")
+  func shortWrites() throws {
+    let box = try FaultyBox(plan: [DiskRule(call: .objectWrite, action: .short(1000))])
+    let titles = try FaultTitles.shared()
+    let id = try box.start("ann", titles[1])
+    try box.complete(id)
+    try box.disk.plan(DiskRule(call: .ledgerWrite, action: .short(100)))
+    #expect(try box.ann.ask("PUT", "/api/downloads/\(id)/pin").status == 500)
+    try box.disk.mend()
+    try box.pin(id)
+    try box.settle()
+  }
+
+  @Test("after a failed fdatasync nothing of what was written before it is believed: it is fetched again")
+  func failedSync() throws {
+    let title = Title(size: 6 << 20)
+    let box = try FaultyBox(["downloads": ["chunk_size": "\"256KiB\"", "max_rate": "\"8MiB\""]])
+    try box.box.origin.put(title)
+    // Linux drops the pages that it could not write, and calls later syncs of the same file a success.
+    try box.disk.plan(
+      [2, 5, 9].map { .only($0, .objectSync, .lose(EIO)) })
+    let id = try box.start("ann", title)
+    try box.complete(id)
+    #expect(box.disk.count(.objectSync) >= 9)
+    #expect(box.box.proxy.traffic > title.size, "what was lost came again")
+    try box.settle()
+  }
+
+  @Test("a sync that takes for ever holds up its own fill and nobody else")
+  func slowDisk() throws {
+    let box = try FaultyBox()
+    let titles = try FaultTitles.shared()
+    let held = try box.start("ann", titles[0])
+    try box.complete(held)
+    try box.disk.plan(DiskRule(call: .objectSync, action: .hold))
+    let id = try box.start("ann", titles[1])
+    try eventually("a sync is waited for") { box.disk.count(.objectSync) > 0 ? true : nil }
+    #expect(try box.ann.play(held).body == titles[0].bytes)
+    try box.pin(held)
+    #expect(try box.bob.expect(200, "GET", "/api/downloads").downloads?.array?.isEmpty == true)
+    #expect(try box.ann.download(id).downloaded_bytes?.int == 0, "nothing counts before it is durable")
+    try box.disk.mend()
+    try box.complete(id)
+    try box.settle()
+  }
+
+  @Test("a file that cannot be removed is removed once the disk is well, without a restart")
+  func removedLater() throws {
+    let box = try FaultyBox()
+    let titles = try FaultTitles.shared()
+    let id = try box.start("ann", titles[0])
+    try box.complete(id)
+    let link = try box.data + "/" + #require(try box.ann.download(id).file_path?.text)
+    try box.disk.plan(DiskRule(call: .unlink, action: .fail(EIO)))
+    try box.delete(id)
+    #expect(FileManager.default.fileExists(atPath: link))
+    #expect(try box.ann.play(id).status == 404)
+    try box.disk.mend()
+    try eventually("the link is gone", explain: box.box.report) {
+      FileManager.default.fileExists(atPath: link) ? nil : true
+    }
+    try box.settle()
+  }
+
+  @Test("when the write that makes a commit fails, the box ends with 70, and the next one knows what the disk knows")
+  func metaWrite() throws {
+    let box = try FaultyBox()
+    let titles = try FaultTitles.shared()
+    let id = try box.start("ann", titles[0])
+    try box.complete(id)
+    try box.disk.plan(DiskRule(call: .ledgerMeta, action: .fail(EIO)))
+    #expect((try? box.bob.tryStart(titles[1])) == nil, "no answer is better than a wrong one")
+    #expect(try box.box.program?.wait() == .exited(70))
+    #expect(box.box.program?.errors.contains("the ledger cannot be written, and its state is not known") == true)
+    // On a disk that stays sick it says why it cannot start.
+    #expect((try? box.box.start()) == nil)
+    #expect(try box.box.program?.wait() == .exited(70))
+    #expect(box.box.program?.errors.contains("the ledger at") == true)
+    try box.disk.mend()
+    try box.box.start()
+    try box.complete(try box.start("bob", titles[1]))
+    try box.settle()
+  }
+
+  @Test("a ledger that is cut off under the box ends it with 70 and a line that says so")
+  func cutLedger() throws {
+    let box = try FaultyBox()
+    let id = try box.start("ann", FaultTitles.shared()[0])
+    try box.complete(id)
+    #expect(unsafe truncate(box.data + "/ledger/data.mdb", 0) == 0)
+    #expect((try? box.ann.download(id)) == nil)
+    #expect(try box.box.program?.wait() == .exited(70))
+    #expect(box.box.program?.errors.contains("the ledger cannot be read") == true, "\(box.box.report)")
+  }
+}
