@@ -170,7 +170,7 @@ extension StartOutcome {
   var download: Download? {
     switch self {
     case .created(let download), .existing(let download): download
-    case .refused, .gone: nil
+    case .refused, .crowded, .gone: nil
     }
   }
 

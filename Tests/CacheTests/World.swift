@@ -165,6 +165,7 @@ struct World {
       case .existing: .existing
       case .refused(.quotaExceeded): .quotaExceeded
       case .refused(.storageFull): .storageFull
+      case .crowded: fatalError("the world is too small for that many downloads")
       case .gone: fatalError("only a retry finds that its download is gone")
       }
     try #require(real == answer, "seed \(seed), step \(step): start of \(found?.size ?? -1) bytes")

@@ -65,7 +65,7 @@ extension AuditEntry {
 
 extension Ledger {
   /// How many entries are kept; the oldest go first.
-  static let auditLimit = 100_000
+  public static let auditLimit = 100_000
 
   /// Writes one entry and drops the oldest when there are too many.
   func record(

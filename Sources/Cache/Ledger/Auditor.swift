@@ -17,6 +17,8 @@ public enum AuditFinding: Sendable, Hashable, CustomStringConvertible {
   case usage(UserID, recorded: Usage, recomputed: Usage)
   /// The box's usage is not what objects and discards count for.
   case boxUsage(recorded: BoxUsage, recomputed: BoxUsage)
+  /// A user has another number of downloads than is counted.
+  case counts(UserID, recorded: UserCounts, recomputed: UserCounts)
   /// An object does not count its owners right.
   case owners(ObjectID, recorded: Int, recomputed: Int)
   /// An object does not count its stored bytes right.
@@ -50,6 +52,11 @@ public enum AuditFinding: Sendable, Hashable, CustomStringConvertible {
       stored) and \(recorded.discarded) discarded, where objects and discards make \(recomputed.complete), \
       \(recomputed.filling) (\(recomputed.fillingStored)) and \(recomputed.discarded)
       """
+    case .counts(let user, let recorded, let recomputed):
+      """
+      the user \(user.text) counts \(recorded.live) live downloads (\(recorded.unfinished) unfinished) and \
+      \(recorded.gone) deleted, where there are \(recomputed.live) (\(recomputed.unfinished)) and \(recomputed.gone)
+      """
     case .owners(let object, let recorded, let recomputed):
       "the object \(object.hexadecimal) counts \(recorded) owners, where \(recomputed) live downloads hold it"
     case .storedBytes(let object, let recorded, let recomputed):
@@ -75,6 +82,7 @@ private struct Recount {
   var findings: [AuditFinding] = []
   var rows: [DerivedRow.Index: Int] = [:]
   var usages: [UserID: Usage] = [:]
+  var counts: [UserID: UserCounts] = [:]
   var owners: [ObjectID: Int] = [:]
   var box = BoxUsage()
   var pages = 0
@@ -100,6 +108,7 @@ extension Ledger {
     try auditObjects(&recount, in: tx)
     try auditDiscards(&recount, in: tx)
     try auditUsages(&recount, in: tx)
+    try auditCounts(&recount, in: tx)
     try auditStrays(&recount, in: tx)
     try auditSequence("next_audit", of: audit, &recount, in: tx)
     return recount.findings
@@ -114,6 +123,7 @@ extension Ledger {
       guard let download = read else { return }
       try compare(download.rows, &recount, in: tx)
       recount.usages[download.user, default: Usage()].add(download.charge)
+      recount.counts[download.user, default: UserCounts()].add(download)
       guard download.isLive, download.object != .none || download.status == .completed else { return }
       recount.owners[download.object, default: 0] += 1
       let held = try recount.reading(objects, Key.object(download.object)) { try object(download.object, in: tx) }
@@ -228,6 +238,20 @@ extension Ledger {
     // Whoever is left has no row, which counts as nothing.
     for (user, recomputed) in recount.usages.sorted(by: { $0.key.text < $1.key.text }) where recomputed != Usage() {
       recount.findings.append(.usage(user, recorded: Usage(), recomputed: recomputed))
+    }
+  }
+
+  /// A user without a row was not counted yet.
+  private func auditCounts(_ recount: inout Recount, in tx: borrowing some Reading & ~Copyable) throws {
+    try each(of: counts, in: tx) { key, value in
+      guard let text = String(validating: key.dropFirst(), as: UTF8.self), let user = UserID(text) else {
+        return recount.findings.append(.strayRow(table: counts.name, key: key))
+      }
+      let recorded = try recount.reading(counts, key) { try UserCounts(record: value) }
+      let recomputed = recount.counts[user] ?? UserCounts()
+      if let recorded, recorded != recomputed {
+        recount.findings.append(.counts(user, recorded: recorded, recomputed: recomputed))
+      }
     }
   }
 

@@ -15,6 +15,8 @@ public struct Policy: Sendable {
   public var reserve: Int
   /// Bytes of a chunk; decides the block size of new objects.
   public var chunkSize: Int
+  /// How many downloads of one user the ledger takes.
+  public var bounds = UserBounds()
   /// Hexadecimal SHA-256, for paths of long identifiers.
   public var digest: @Sendable (String) -> String
 

@@ -37,6 +37,8 @@ public enum StartOutcome: Sendable {
   /// The user had it already; or it had failed and is tried anew.
   case existing(Download)
   case refused(Refusal)
+  /// The user has so many already that no more are taken.
+  case crowded(limit: Int)
   /// What was to be tried anew was deleted meanwhile, and stays so.
   case gone
 }
@@ -77,6 +79,9 @@ extension Ledger {
     new.trouble = request.trouble
     new.totalBytes = nil
     new.endedBytes = 0
+    if let limit = try exceeded(by: new.user, over: old, in: tx, change.policy.bounds) {
+      return .crowded(limit: limit)
+    }
     let found = try request.found ?? wholeVersion(ofKey: request.key, bucket: request.bucket, in: tx)?.origin
     if let found {
       new.trouble = nil

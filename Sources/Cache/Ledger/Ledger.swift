@@ -32,6 +32,7 @@ public final class Ledger: Sendable {
   let meta: Table
   let downloads: Table
   let users: Table
+  let counts: Table
   let objects: Table
   let blocks: Table
   let starts: Table
@@ -67,12 +68,14 @@ public final class Ledger: Sendable {
     self.meta = meta
     var opened: [String: Table] = [:]
     let names = [
-      Download.table, Usage.table, StoredObject.table, "blocks", "starts", "discards", "audit", "live", "gone",
+      Download.table, Usage.table, UserCounts.table, StoredObject.table, "blocks", "starts", "discards", "audit", "live",
+      "gone",
       "claims", "queue", "owners", "lru_user", "lru_box", "by_key", "unowned", "mends",
     ]
     for name in names { opened[name] = try open(name) }
     downloads = opened[Download.table]!
     users = opened[Usage.table]!
+    counts = opened[UserCounts.table]!
     objects = opened[StoredObject.table]!
     blocks = opened["blocks"]!
     starts = opened["starts"]!
@@ -125,6 +128,7 @@ public final class Ledger: Sendable {
   func put(_ new: Download, over old: Download?, in tx: borrowing WriteTransaction, _ change: inout Change) throws {
     try tx.put(downloads, Key.download(new.id), new.record)
     try replace(old?.rows ?? [], with: new.rows, in: tx)
+    try count(new, over: old, in: tx, change.policy.bounds)
     let before = old?.charge ?? .nothing
     if before != new.charge {
       var usage = try usage(of: new.user, in: tx)

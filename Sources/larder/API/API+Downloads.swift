@@ -20,7 +20,7 @@ extension API {
     let key = box.catalogue.copy?.key(of: title) ?? box.keyOf(title)
     var found: OriginObject?
     var trouble: Trouble?
-    switch await box.origin.head(key) {
+    switch try await box.questions.ask(key, for: user) {
     case .found(let object): found = object
     case .missing: throw Rejection.contentNotFound(title)
     case .denied(let why), .refused(let why): throw Rejection.originRefused(why)
@@ -33,6 +33,7 @@ extension API {
     let outcome = try await box.change { ledger, tx, change in try ledger.start(wish, in: tx, &change) }
     switch outcome {
     case .refused(let refusal): throw Rejection.refused(refusal)
+    case .crowded(let limit): throw Rejection.tooManyDownloads(limit)
     case .gone: throw Rejection.notFound
     case .existing(let download): return .bytes(.ok, .json, try json(try await settled(download)))
     case .created(let download):
@@ -160,7 +161,10 @@ extension API {
 
   /// `GET /api/downloads/events`
   func follow(_ request: APIRequest, _ user: UserID) throws -> Reply {
-    .stream(box.events.subscribe(user))
+    guard let subscriber = box.events.subscribe(user) else {
+      throw Rejection.tooManyRequests("you have \(Limits.eventStreamsPerUser) event streams open; close one")
+    }
+    return .stream(subscriber)
   }
 
   // MARK: Change

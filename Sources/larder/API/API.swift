@@ -10,6 +10,8 @@ import Loop
 @EventLoop
 final class API: RequestHandler {
   let box: Box
+  /// How many requests of each user are being answered.
+  private var inFlight: [UserID: Int] = [:]
 
   init(_ box: Box) { self.box = box }
 
@@ -74,6 +76,15 @@ final class API: RequestHandler {
     let wanted = request.method == .head ? .get : request.method
     guard let action = actions.first(where: { $0.0 == wanted })?.1 else {
       throw Rejection.methodNotAllowed(actions.flatMap { $0.0 == .get ? [.get, .head] : [$0.0] })
+    }
+    let count = inFlight[user] ?? 0
+    guard count < Limits.requestsPerUser else {
+      throw Rejection.tooManyRequests("\(count) of your requests are being answered already; wait for some of them")
+    }
+    inFlight[user] = count + 1
+    defer {
+      let left = (inFlight[user] ?? 1) - 1
+      inFlight[user] = left == 0 ? nil : left
     }
     return try await action(request, user)
   }

@@ -18,6 +18,7 @@ final class Box {
   let losses: Losses
   let events: EventHub
   let metrics: Metrics
+  let questions: OriginQuestions
   let log: EventLog
   var door: Door
   var policy: Policy
@@ -48,12 +49,18 @@ final class Box {
     titles = OpenTitles(
       Shelf(ledger: writer.ledger, volume: volume, fills: fills, losses: losses, log: log))
     events = EventHub()
+    questions = OriginQuestions { [origin] in await origin.head($0) }
     titles.played = { [unowned self] in played($0) }
     fills.heardOfBlocks = { [unowned self] in titles.heardOfBlocks(of: $0) }
     fills.willDecide = { [unowned self] in flushPlays() }
     events.currentViews = { [unowned self] user in
-      let filter = DownloadFilter(statuses: [.pending, .downloading, .paused], limit: 1000)
+      let filter = DownloadFilter(statuses: [.pending, .downloading, .paused], limit: UserBounds().unfinished)
       return (try? read { try $0.list(of: user, filter, in: $1).downloads.map { try view($0) } }) ?? []
+    }
+    events.unfinished = { [unowned self] ids in
+      try? read { ledger, tx in
+        try ids.compactMap { try ledger.download($0, in: tx) }.filter { $0.isLive && $0.status.isUnfinished }
+      }.map { try view($0) }
     }
   }
 

@@ -46,10 +46,20 @@ final class EventSubscriber: AnswerStream {
 /// All open event streams, by user.
 @EventLoop
 final class EventHub {
-  private var subscribers: [UserID: [ObjectIdentifier: EventSubscriber]] = [:]
+  /// A user's streams, and the downloads that they hear of by and by.
+  private struct Audience {
+    var streams: [ObjectIdentifier: EventSubscriber] = [:]
+    /// The unfinished ones. They are known by their changes, so that nobody walks through a user's downloads twice a
+    /// second.
+    var moving: Set<DownloadID> = []
+  }
+
+  private var audiences: [UserID: Audience] = [:]
   private let timer = Timer()
   /// A user's unfinished downloads as they are now.
   var currentViews: @EventLoop (UserID) -> [DownloadView] = { _ in [] }
+  /// Which of these downloads are unfinished, as they are now; nil when nobody can say.
+  var unfinished: @EventLoop (Set<DownloadID>) -> [DownloadView]? = { _ in nil }
 
   /// A little more than half a second between two looks, so that no second sees more than two events of a download,
   /// also where one is late.
@@ -60,13 +70,15 @@ final class EventHub {
   /// would come too late. In milliseconds.
   private static let heartbeat: Int64 = 15_000 - 550
 
-  /// A new stream; once its head is out it begins with the state of everything unfinished.
-  func subscribe(_ user: UserID) -> EventSubscriber {
+  /// A new stream; once its head is out it begins with the state of everything unfinished. Nil when the user has enough of
+  /// them.
+  func subscribe(_ user: UserID) -> EventSubscriber? {
+    guard audiences[user]?.streams.count ?? 0 < Limits.eventStreamsPerUser else { return nil }
     let subscriber = EventSubscriber(user)
     let id = ObjectIdentifier(subscriber)
     subscriber.began = { [weak self] in self?.greet($0) }
     subscriber.cancelled = { [weak self] in self?.remove(id, of: user) }
-    subscribers[user, default: [:]][id] = subscriber
+    audiences[user, default: Audience()].streams[id] = subscriber
     if !timer.isActive {
       timer.start(after: Self.period, every: Self.period) { [weak self] in self?.look() }
     }
@@ -77,24 +89,38 @@ final class EventHub {
   private func greet(_ subscriber: EventSubscriber) {
     let now = Clock.steady
     subscriber.comment("larder", at: now)
-    for view in currentViews(subscriber.user) { subscriber.tell(view, at: now) }
+    let views = currentViews(subscriber.user)
+    audiences[subscriber.user]?.moving.formUnion(views.map(\.download.id))
+    for view in views { subscriber.tell(view, at: now) }
   }
 
   /// Whether anybody wants to hear of this user's downloads.
-  func isHeard(by user: UserID) -> Bool { subscribers[user] != nil }
+  func isHeard(by user: UserID) -> Bool { audiences[user] != nil }
 
   /// The status of a download changed: that is told at once.
   func publish(_ view: DownloadView) {
     let now = Clock.steady
-    for subscriber in (subscribers[view.download.user] ?? [:]).values { subscriber.tell(view, at: now) }
+    let id = view.download.id
+    let moves = view.download.isLive && view.download.status.isUnfinished
+    if moves {
+      audiences[view.download.user]?.moving.insert(id)
+    } else {
+      audiences[view.download.user]?.moving.remove(id)
+    }
+    for subscriber in (audiences[view.download.user]?.streams ?? [:]).values {
+      subscriber.tell(view, at: now)
+      // Nothing follows, so nothing need be remembered.
+      if !moves { subscriber.told[id] = nil }
+    }
   }
 
   private func look() {
     let now = Clock.steady
-    for (user, listening) in subscribers {
-      let views = currentViews(user)
-      for subscriber in listening.values {
-        for view in views {
+    for (user, audience) in audiences {
+      let views = audience.moving.isEmpty ? [] : unfinished(audience.moving)
+      if let views, views.count < audience.moving.count { audiences[user]?.moving = Set(views.map(\.download.id)) }
+      for subscriber in audience.streams.values {
+        for view in views ?? [] {
           let last = subscriber.told[view.download.id]
           if let last, last.view == view || now.milliseconds - last.at.milliseconds < Self.pace { continue }
           subscriber.tell(view, at: now)
@@ -107,8 +133,8 @@ final class EventHub {
   }
 
   private func remove(_ id: ObjectIdentifier, of user: UserID) {
-    subscribers[user]?[id] = nil
-    if subscribers[user]?.isEmpty ?? false { subscribers[user] = nil }
-    if subscribers.isEmpty { timer.stop() }
+    audiences[user]?.streams[id] = nil
+    if audiences[user]?.streams.isEmpty ?? false { audiences[user] = nil }
+    if audiences.isEmpty { timer.stop() }
   }
 }

@@ -15,7 +15,7 @@ final class OpenTitles {
   var played: @EventLoop (DownloadID) -> Void = { _ in }
 
   /// How many files are kept open for the next play.
-  private static let limit = 256
+  private static let limit = Limits.openTitles
 
   init(_ shelf: Shelf) { self.shelf = shelf }
 

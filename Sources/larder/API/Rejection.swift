@@ -92,6 +92,19 @@ struct Rejection: Error {
     }
   }
 
+  /// The ledger takes no more records of this user.
+  static func tooManyDownloads(_ limit: Int) -> Rejection {
+    Rejection(
+      .insufficientStorage, "too_many_downloads",
+      "you have \(limit) downloads of this kind, and no more are taken; delete some, or wait until some are completed",
+      extras: [Problem.Extra("limit", limit)])
+  }
+
+  /// One user asks for more at a time than is fair to the others.
+  static func tooManyRequests(_ detail: String) -> Rejection {
+    Rejection(.tooManyRequests, "too_many_requests", detail, [Reply.Field("Retry-After", "1")])
+  }
+
   /// The disk or the ledger failed us. What was wished for did not happen.
   static func failed(_ error: any Error, _ request: UInt64) -> Rejection {
     let isFull = (error as? LMDBError)?.isNoSpace ?? (error as? DiskError)?.isOutOfSpace ?? false
