@@ -65,7 +65,7 @@ private enum SharedLogSettings {
   static let current = Mutex(LogSettings(level: .info, isJSON: false))
 }
 
-/// Writes each event as one line with one `write(2)`.
+/// Makes each event one line, and hands it to the queue.
 private struct StandardErrorHandler: LogHandler {
   var metadata: Logger.Metadata = [:]
   var logLevel: Logger.Level = .trace
@@ -79,18 +79,17 @@ private struct StandardErrorHandler: LogHandler {
   }
 
   func log(event: LogEvent) {
-    let fields = (event.metadata ?? [:]).mapValues { "\($0)" }
-    let json = SharedLogSettings.current.withLock { $0.isJSON }
-    let line =
-      json ? Self.json(event.level, "\(event.message)", fields) : Self.text(event.level, "\(event.message)", fields)
-    unsafe line.withUnsafeBytes { bytes in
-      var done = 0
-      while done < bytes.count {
-        let wrote = unsafe write(2, bytes.baseAddress! + done, bytes.count - done)
-        guard wrote > 0 || errno == EINTR else { return }
-        done += max(0, wrote)
-      }
+    let line = Self.line(event.level, "\(event.message)", (event.metadata ?? [:]).mapValues { "\($0)" })
+    LogQueue.standardError.append(line) { dropped in
+      Self.line(
+        .warning, "\(dropped) lines of the log are missing here: standard error did not take them in time",
+        ["event": "log.dropped"])
     }
+  }
+
+  private static func line(_ level: Logger.Level, _ message: String, _ fields: [String: String]) -> [UInt8] {
+    let isJSON = SharedLogSettings.current.withLock { $0.isJSON }
+    return isJSON ? json(level, message, fields) : text(level, message, fields)
   }
 
   private static func text(_ level: Logger.Level, _ message: String, _ fields: [String: String]) -> [UInt8] {

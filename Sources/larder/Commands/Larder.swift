@@ -25,6 +25,7 @@ struct Larder: ParsableCommand {
     do {
       var command = try parseAsRoot()
       try command.run()
+      LogQueue.standardError.flush()
     } catch let code as ExitCode {
       // All is said already.
       Glibc.exit(code.rawValue)
@@ -50,8 +51,10 @@ struct Larder: ParsableCommand {
   static func complain(_ text: String) {
     for line in text.split(separator: "\n") {
       let bytes = Array("larder: \(line)\n".utf8)
-      _ = unsafe write(2, bytes, bytes.count)
+      // Behind what was logged before.
+      LogQueue.standardError.append(bytes) { dropped in Array("larder: \(dropped) lines are missing\n".utf8) }
     }
+    LogQueue.standardError.flush()
   }
 }
 
