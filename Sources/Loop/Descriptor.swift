@@ -26,6 +26,13 @@ public struct Descriptor: ~Copyable, Sendable {
     _ = unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
   }
 
+  /// How many descriptors the process may have now (the soft limit of `RLIMIT_NOFILE`).
+  public static var limit: Int {
+    var limit = rlimit()
+    guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 1024 }
+    return Int(clamping: limit.rlim_cur)
+  }
+
   // Linux frees the number whatever close(2) answers, EINTR too: there is nothing to try again.
   deinit { _ = Glibc.close(raw) }
 }

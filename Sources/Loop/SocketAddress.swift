@@ -49,6 +49,18 @@ public struct SocketAddress: Sendable, Hashable, CustomStringConvertible {
     }
   }
 
+  /// A number for the network that one host has to itself: the address itself for IPv4, also as IPv6 writes it, the first
+  /// 64 bits for IPv6, since a host changes the others as it likes (RFC 8981). 0 for a path.
+  public var network: UInt64 {
+    switch place {
+    case .v4(let bytes, _): return UInt64(bytes)
+    case .v6(0, let low, _, _) where UInt64(bigEndian: low) >> 32 == 0xFFFF:
+      return UInt64(UInt32(truncatingIfNeeded: UInt64(bigEndian: low)).bigEndian)
+    case .v6(let high, _, _, _): return high
+    case .path: return 0
+    }
+  }
+
   public var description: String {
     switch place {
     case .v4(_, let port): "\(host):\(port)"

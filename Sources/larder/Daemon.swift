@@ -32,6 +32,8 @@ final class Daemon {
   private let server: HTTPServer
   private let adminServer: HTTPServer
   let metrics = Metrics()
+  /// What to tell of a lower `max_connections` at start.
+  private let shortOfDescriptors: String?
   /// Where it can be reached.
   private(set) var addresses: [SocketAddress] = []
 
@@ -68,7 +70,10 @@ final class Daemon {
       door: Door(rules: settings.rules, keys: settings.keys, linkSecret: settings.secret), policy: settings.policy,
       losses: losses, metrics: metrics, log: log, keyOf: settings.keyOf)
     scrub = Scrub(writer: writer, volume: volume, losses: losses, settings: settings.scrub, log: log)
-    server = HTTPServer(handler: API(box), limits: settings.limits, metrics: metrics)
+    let budget = try settings.descriptors.effectiveConnections(limit: Descriptor.limit)
+    server = HTTPServer(
+      handler: API(box), limits: settings.limits.with(connections: budget.connections), metrics: metrics)
+    shortOfDescriptors = budget.warning
     adminServer = HTTPServer(handler: AdminAPI(box), limits: settings.adminLimits)
     scrub.isBusy = { [unowned box] in box.isBusy }
     scrub.checked = { [metrics] in metrics.count(.scrubBytes, by: $0) }
@@ -103,7 +108,7 @@ final class Daemon {
       adminServer.serve(listener)
       tell(listener)
     }
-    for warning in settings.warnings { log.warning("configuration", warning) }
+    for warning in settings.warnings + [shortOfDescriptors].compactMap({ $0 }) { log.warning("configuration", warning) }
     fills.schedule()
     scrub.start()
   }
@@ -180,7 +185,14 @@ final class Daemon {
     fills.use(fresh.fills, bytesPerSecond: fresh.rate)
     fills.hurry()
     scrub.use(fresh.scrub)
-    server.use(fresh.limits)
+    // What would not have started keeps the number it had.
+    if let budget = try? fresh.descriptors.effectiveConnections(limit: Descriptor.limit) {
+      server.use(fresh.limits.with(connections: budget.connections))
+      if let warning = budget.warning { log.warning("configuration", warning) }
+    } else {
+      server.use(fresh.limits.with(connections: server.limits.connections))
+      log.warning("configuration", "server.max_connections: there are no descriptors for it; it stays as it was")
+    }
     adminServer.use(fresh.adminLimits)
     EventLoop.spawn { [box] in
       await box.catalogue.use(

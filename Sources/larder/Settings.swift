@@ -89,6 +89,12 @@ struct Settings: Sendable {
     return limits
   }
 
+  var descriptors: DescriptorBudget {
+    DescriptorBudget(
+      connections: configuration.server.maxConnections, active: configuration.downloads.active,
+      transfers: configuration.downloads.connections)
+  }
+
   var fills: FillSettings {
     let downloads = configuration.downloads
     return FillSettings(

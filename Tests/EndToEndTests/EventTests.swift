@@ -27,6 +27,8 @@ import Testing
       isChunked = head["Transfer-Encoding"] == "chunked"
     }
 
+    func close() { connection.close() }
+
     /// The next event; comments are passed over.
     func next() throws -> Event? {
       var event = (name: "message", data: "")

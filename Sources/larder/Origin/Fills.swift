@@ -26,7 +26,7 @@ final class Fills {
   private var isFirstLook = true
 
   /// How many errands may wait for a sick origin besides the active ones.
-  private static let patience = 64
+  nonisolated static let patience = 64
   /// How far one look into the queue goes.
   private static let look = 1024
 

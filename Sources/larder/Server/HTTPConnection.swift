@@ -9,7 +9,7 @@ import Loop
 /// A client's connection and where it stands.
 @EventLoop
 final class HTTPConnection {
-  private enum State {
+  enum State {
     /// Waiting for a request's first byte, or for the rest of its head.
     case head
     case body(BodyReader, head: [UInt8], content: [UInt8])
@@ -24,23 +24,30 @@ final class HTTPConnection {
     case closed
   }
 
-  private unowned let server: HTTPServer
-  private let descriptor: Int32
-  private let readiness: Readiness
-  private var state = State.head
+  unowned let server: HTTPServer
+  let descriptor: Int32
+  let readiness: Readiness
+  var state = State.head
   /// What was received and not used yet.
-  private var input: [UInt8] = []
+  private(set) var input: [UInt8] = []
   /// Whether no byte of a next request has come yet.
-  private var isIdle = true
+  private(set) var isIdle = true
   /// Milliseconds of the loop's clock; 0 for none.
-  private var deadline: UInt64 = 0
-  private var keepsAlive = true
+  var deadline: UInt64 = 0
+  /// When the state began, or the client last took some of an answer: milliseconds of the loop's clock.
+  var progressed: UInt64 = 0
+  /// What the server counts for this connection's memory, and the part of it that belongs to a request being answered.
+  var held = 0
+  private(set) var requestCount = 0
+  /// Of the client's address, once somebody asked; see `SocketAddress.network`.
+  lazy var network: UInt64 = Socket.peerAddress(descriptor)?.network ?? 0
+  var keepsAlive = true
   /// Whether the client takes a connection for closed unless it is told otherwise: HTTP/1.0.
-  private var mustSayKept = false
+  private(set) var mustSayKept = false
   /// Whether there was no room for it: it is told so, and does not count.
   private(set) var isTurnedAway = false
-  private var output = Outgoing()
-  private var task: Task<Void, Never>?
+  var output = Outgoing()
+  var task: Task<Void, Never>?
 
   init(_ descriptor: consuming Descriptor, server: HTTPServer) throws(LoopError) {
     self.server = server
@@ -50,7 +57,8 @@ final class HTTPConnection {
 
   /// Reads what is there already and then waits for more.
   func begin() {
-    deadline = EventLoop.now.milliseconds + server.limits.idleTimeout
+    progressed = EventLoop.now.milliseconds
+    deadline = progressed + server.limits.idleTimeout
     readiness.watch(.readable) { [unowned self] events in happened(events) }
     readable()
   }
@@ -67,8 +75,14 @@ final class HTTPConnection {
   private func happened(_ events: Readiness.Events) {
     switch state {
     case .head, .body: readable()
-    case .sending: pump()
-    case .streaming: events.contains(.writable) ? flushStream() : discardInput()
+    case .sending:
+      // There is room again, so that the client took something.
+      progressed = EventLoop.now.milliseconds
+      pump()
+    case .streaming:
+      guard events.contains(.writable) else { return discardInput() }
+      progressed = EventLoop.now.milliseconds
+      flushStream()
     case .lingering: discardInput()
     case .answering: if events.contains(.failed) { close() }
     case .closed: break
@@ -77,16 +91,20 @@ final class HTTPConnection {
 
   // MARK: Reading
 
+  /// How much is read at a time: a client that sends requests ahead of their answers holds no more of our memory than that.
+  private static let arrival = 16 << 10
+
   private func readable() {
     // What came before goes in front of what comes now.
     let arrivals = unsafe server.arrivals
     let kept = input.count
     if kept > 0 { unsafe input.withUnsafeBytes { unsafe arrivals.copyMemory(from: $0) } }
-    let room = unsafe UnsafeMutableRawBufferPointer(rebasing: arrivals[kept..<min(arrivals.count, kept + (64 << 10))])
+    let room = unsafe UnsafeMutableRawBufferPointer(rebasing: arrivals[kept..<min(arrivals.count, kept + Self.arrival)])
     switch unsafe Socket.read(descriptor, into: room) {
     case .bytes(let count):
       input.removeAll(keepingCapacity: false)
       unsafe process(UnsafeRawBufferPointer(rebasing: arrivals[..<(kept + count)]))
+      weigh()
     case .wouldBlock: break
     case .closed, .failed: close()
     }
@@ -100,7 +118,10 @@ final class HTTPConnection {
       case .head:
         switch unsafe RequestParser.parse(rest, into: &server.head) {
         case .incomplete:
-          if isIdle { deadline = EventLoop.now.milliseconds + server.limits.headerTimeout }
+          if isIdle {
+            progressed = EventLoop.now.milliseconds
+            deadline = progressed + server.limits.headerTimeout
+          }
           isIdle = false
           input = unsafe Array(rest)
           return
@@ -136,7 +157,8 @@ final class HTTPConnection {
 
   private func becomeIdle() {
     isIdle = true
-    deadline = EventLoop.now.milliseconds + server.limits.idleTimeout
+    progressed = EventLoop.now.milliseconds
+    deadline = progressed + server.limits.idleTimeout
     if server.isDraining { close() }
   }
 
@@ -155,7 +177,8 @@ final class HTTPConnection {
       refuse(refusal.status, code: refusal.status.refusalCode, detail: refusal.reason.description)
     case .more:
       if server.head.expectsContinue, server.head.version == .http11 { sendContinue() }
-      deadline = EventLoop.now.milliseconds + server.limits.headerTimeout
+      progressed = EventLoop.now.milliseconds
+      deadline = progressed + server.limits.headerTimeout
       state = .body(reader, head: unsafe Array(bytes), content: [])
     }
   }
@@ -171,7 +194,7 @@ final class HTTPConnection {
   }
 
   /// Reads away what nobody wants, up to the end of the stream.
-  private func discardInput() {
+  func discardInput() {
     for _ in 0..<16 {
       switch unsafe Socket.read(descriptor, into: server.arrivals) {
       case .bytes: continue
@@ -185,12 +208,18 @@ final class HTTPConnection {
 
   private func answer(_ request: APIRequest) {
     state = .answering
+    requestCount = request.head.count + request.body.count
     readiness.watch([])
     task = EventLoop.spawn { [self] in
       let reply = await server.handler.answer(request)
       task = nil
-      guard case .answering = state else { return }
+      requestCount = 0
+      guard case .answering = state else {
+        if case .stream(let stream) = reply { stream.cancel() }
+        return
+      }
       send(reply, to: request)
+      weigh()
     }
   }
 
@@ -229,10 +258,10 @@ final class HTTPConnection {
   }
 
   /// Answers a request that is none, and closes.
-  private func refuse(_ status: Status, code: String, detail: String) {
+  func refuse(_ status: Status, code: String, detail: String, _ fields: [Reply.Field] = []) {
     keepsAlive = false
     let problem = Problem(status, code: code, detail: detail)
-    send(status, .problemJSON, problem.json, [], isHead: false)
+    send(status, .problemJSON, problem.json, fields, isHead: false)
   }
 
   private func sendContinue() {
@@ -260,6 +289,7 @@ final class HTTPConnection {
     }
     guard sent < bytes.count else { return finished() }
     output.set(unsafe Array(bytes[sent...]))
+    progressed = EventLoop.now.milliseconds
     wait()
   }
 
@@ -269,8 +299,16 @@ final class HTTPConnection {
     startSending()
   }
 
-  private func startSending() {
+  /// What was sent ahead is not looked at any more: the connection ends with the answer that is under way.
+  func dropAhead() {
+    input = []
+    keepsAlive = false
+    weigh()
+  }
+
+  func startSending() {
     state = .sending
+    progressed = EventLoop.now.milliseconds
     pump()
   }
 
@@ -318,6 +356,7 @@ final class HTTPConnection {
   /// The answer is out.
   private func finished() {
     output = Outgoing()
+    defer { weigh() }
     guard keepsAlive, !server.isDraining else { return linger() }
     state = .head
     readiness.watch(.readable)
@@ -329,80 +368,13 @@ final class HTTPConnection {
     unsafe ahead.withUnsafeBytes { unsafe process($0) }
   }
 
-  private func linger() {
+  func linger() {
     Socket.shutdownWrite(descriptor)
     state = .lingering
-    deadline = EventLoop.now.milliseconds + 2000
+    input = []
+    progressed = EventLoop.now.milliseconds
+    deadline = progressed + 2000
     readiness.watch(.readable)
     discardInput()
-  }
-
-  // MARK: Streams
-
-  private func begin(_ stream: any AnswerStream, isHead: Bool) {
-    keepsAlive = false
-    let inChunks = stream.isFinite && !mustSayKept
-    metrics?.answered(.ok)
-    output.set(stream.head(inChunks: inChunks))
-    guard !isHead else {
-      stream.cancel()
-      return startSending()
-    }
-    state = .streaming(stream)
-    stream.arrived = { [weak self] bytes in self?.push(bytes) }
-    flushStream()
-    stream.begin(inChunks: inChunks)
-  }
-
-  private func push(_ bytes: [UInt8]) {
-    // A client that takes nothing for a quarter of a MiB is gone or asleep.
-    guard case .streaming = state, output.append(bytes, limit: 256 << 10) else { return close() }
-    flushStream()
-  }
-
-  private func flushStream() {
-    guard case .streaming(let stream) = state else { return }
-    switch output.pump(into: descriptor) {
-    case .done where stream.isOver: linger()
-    case .done:
-      readiness.watch([.readable, .disconnected])
-      stream.drained()
-    case .blocked, .turnOver: readiness.watch([.readable, .writable, .disconnected])
-    case .cold, .unverified, .failed: close()
-    }
-  }
-
-  // MARK: Deadlines and the end
-
-  func checkDeadline(_ now: UInt64) {
-    guard deadline > 0, now >= deadline else { return }
-    deadline = 0
-    switch state {
-    case .head where isIdle: close()
-    case .head, .body: refuse(.requestTimeout, code: "invalid_request", detail: "the request did not arrive in time")
-    case .lingering: close()
-    case .answering, .sending, .streaming, .closed: break
-    }
-  }
-
-  /// The server is going: idle connections close now, busy ones after their answer.
-  func drain() {
-    keepsAlive = false
-    switch state {
-    case .head where isIdle, .streaming: close()
-    default: break
-    }
-  }
-
-  /// Ends the connection, whatever it was doing.
-  func close() {
-    if case .closed = state { return }
-    if case .streaming(let stream) = state { stream.cancel() }
-    state = .closed
-    readiness.close()
-    _ = Glibc.close(descriptor)
-    output = Outgoing()
-    task?.cancel()
-    server.closed(self)
   }
 }

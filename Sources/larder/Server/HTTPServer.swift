@@ -20,6 +20,12 @@ struct ServerLimits: Sendable {
   var idleTimeout: UInt64
   /// In milliseconds.
   var headerTimeout: UInt64
+
+  func with(connections: Int) -> ServerLimits {
+    var limits = self
+    limits.connections = connections
+    return limits
+  }
 }
 
 /// Accepts connections and keeps them within their limits.
@@ -35,8 +41,9 @@ final class HTTPServer {
   private var connections: [ObjectIdentifier: HTTPConnection] = [:]
   /// How many of them are only there to be told that there is no room.
   private var turnedAway = 0
-  /// How many of those are kept until they have read that.
-  private static let mostTurnedAway = 64
+  private var shortage = Shortage()
+  /// Bytes that the connections hold in memory, as each of them says.
+  var held = 0
   private let watch = Timer()
   private var requests: UInt64 = 0
 
@@ -76,7 +83,7 @@ final class HTTPServer {
   }
 
   private func accepted(_ descriptor: consuming Descriptor) {
-    let hasRoom = connections.count - turnedAway < limits.connections && !isDraining
+    let hasRoom = makeRoom(for: descriptor.raw)
     Socket.setNoDelay(descriptor.raw)
     Socket.setKeepAlive(descriptor.raw)
     guard let connection = try? HTTPConnection(descriptor, server: self) else { return }
@@ -87,11 +94,36 @@ final class HTTPServer {
       let problem = Problem(.serviceUnavailable, code: "busy", detail: "too many connections; try again in a moment")
       connection.turnAway(problem, [Reply.Field("Retry-After", "1")])
       // In a flood, whether the answer arrives is the client's luck.
-      if turnedAway > Self.mostTurnedAway { connection.close() }
+      if turnedAway > Limits.turnedAway { connection.close() }
       return
     }
     // Most clients send their request along: try before asking the kernel to tell us.
     connection.begin()
+  }
+
+  /// Whether there is room for one more connection, perhaps because another one goes for it.
+  private func makeRoom(for newcomer: Int32) -> Bool {
+    guard !isDraining else { return false }
+    guard connections.count - turnedAway >= limits.connections else {
+      shortage.end()
+      return true
+    }
+    let network = Socket.peerAddress(newcomer)?.network ?? 0
+    guard let victim = shortage.next(among: connections.values, for: network, now: EventLoop.now.milliseconds) else {
+      return false
+    }
+    victim.giveWay()
+    // After a reload that lowered the limit, one is not enough.
+    return connections.count - turnedAway < limits.connections
+  }
+
+  /// The connections hold too much memory: those go that hold some and have taken nothing for the longest time, until there
+  /// is a quarter of it again.
+  func relieve(for needy: HTTPConnection) {
+    let holding = connections.values.filter { $0.held > 0 && $0 !== needy && $0.isSending }
+    for victim in holding.sorted(by: { $0.progressed < $1.progressed }) where held > Limits.heldBytes / 4 * 3 {
+      victim.giveWay()
+    }
   }
 
   func closed(_ connection: HTTPConnection) {

@@ -48,6 +48,9 @@ struct Outgoing {
 
   nonisolated init() {}
 
+  /// Bytes of memory that wait to be sent.
+  var unsent: Int { bytes.count - sent }
+
   mutating func set(_ bytes: [UInt8], then body: FileBody? = nil) {
     self.bytes = bytes
     self.body = body

@@ -1,0 +1,41 @@
+// A connection that sends what is made meanwhile: server-sent events, lines.
+
+import HTTP
+import Loop
+
+extension HTTPConnection {
+  func begin(_ stream: any AnswerStream, isHead: Bool) {
+    keepsAlive = false
+    let inChunks = stream.isFinite && !mustSayKept
+    metrics?.answered(.ok)
+    output.set(stream.head(inChunks: inChunks))
+    guard !isHead else {
+      stream.cancel()
+      return startSending()
+    }
+    state = .streaming(stream)
+    progressed = EventLoop.now.milliseconds
+    stream.arrived = { [weak self] bytes in self?.push(bytes) }
+    flushStream()
+    stream.begin(inChunks: inChunks)
+  }
+
+  private func push(_ bytes: [UInt8]) {
+    // A client that takes nothing of so much is gone or asleep.
+    guard case .streaming = state, output.append(bytes, limit: Limits.unsentEventBytes) else { return close() }
+    flushStream()
+    weigh()
+  }
+
+  func flushStream() {
+    guard case .streaming(let stream) = state else { return }
+    switch output.pump(into: descriptor) {
+    case .done where stream.isOver: linger()
+    case .done:
+      readiness.watch([.readable, .disconnected])
+      stream.drained()
+    case .blocked, .turnOver: readiness.watch([.readable, .writable, .disconnected])
+    case .cold, .unverified, .failed: close()
+    }
+  }
+}
