@@ -1,0 +1,190 @@
+// What a careless or hostile client does: the box stays as large as it was, and everybody else is served.
+
+import Foundation
+import Glibc
+import Testing
+
+@LaneD @Suite("Abuse of connections", .serialized) struct AbuseTests {
+  /// Connections for the abuse and a few for others.
+  private static let places = Load.size(60, full: 500)
+
+  private static func server(_ more: [String: String] = [:]) -> Settings {
+    ["server": ["max_connections": "\(places)", "header_timeout": "\"3s\""].merging(more) { $1 }]
+  }
+
+  @Test("heads and bodies that are dripped take up places only until somebody wants them")
+  func slowloris() throws {
+    let scene = try Scene(Self.server())
+    let load = Load()
+    try scene.survives("slowloris, \(2 * Self.places) for \(Self.places) places", load) {
+      let head = "POST /api/downloads/start HTTP/1.1\r\nHost: a\r\nX-Long: \(String(repeating: "a", count: 2000))\r\n"
+      var made = 0
+      func add() throws {
+        made += 1
+        let client = try load.add(scene.box.port)
+        if made % 2 == 0 {
+          client.drip = 0.2
+          client.send(Array(head.utf8))
+        } else {
+          client.send(Array((head + "Content-Length: 60000\r\n\r\n").utf8))
+          client.supply = { [32] }
+          // The head at once, then the body drop by drop.
+          client.drip = client.sent > 0 ? 0.2 : nil
+        }
+        client.expect(Expectation(statuses: [408, 503]))
+      }
+      for _ in 0..<2 * Self.places { try add() }
+      // Whoever is thrown out comes back, for longer than the timeout.
+      let end = now() + 5
+      while now() < end {
+        try load.run(seconds: 0.1)
+        for client in load.clients where client.drip == nil && client.sent > 0 { client.drip = 0.2 }
+        let closed = load.clients.count { !$0.isOpen }
+        for _ in 0..<min(closed, 4 * Self.places - made) { try add() }
+      }
+      #expect(load.clients.contains { !$0.isOpen }, "some were thrown out")
+      #expect(load.clients.allSatisfy { $0.statuses[200] == nil })
+    }
+  }
+
+  @Test("readers that take a byte a second or nothing make way for newcomers, the longest stalled first")
+  func stalledReaders() throws {
+    let scene = try Scene(Self.server())
+    let load = Load()
+    try scene.survives("\(Self.places) stalled readers in \(Self.places) places", load) {
+      for number in 0..<Self.places {
+        let client = try load.add(scene.box.port, receiveBuffer: 4096)
+        client.reading = number % 2 == 0 ? .nothing : .paced(bytes: 1, seconds: 1)
+        client.ask(scene.play, Expectation(statuses: [200, 503], body: scene.title.bytes))
+        try load.run(seconds: 0.01)
+      }
+      // They stall at once; after ten seconds the first ones may go, when somebody comes.
+      let stalled = now()
+      let newcomer = try eventually("a newcomer's place", within: 60) { () -> Answer? in
+        try load.run(seconds: 0.2)
+        let answer = try? scene.ann.play(scene.id, headers: ["Range": "bytes=0-99999"])
+        return answer?.status == 206 ? answer : nil
+      }
+      #expect(newcomer.body == scene.title.bytes[0..<100_000])
+      #expect(now() - stalled > 1, "it was full before")
+    }
+  }
+
+  @Test("as many new connections as can be made, beyond the places, cost those who are there nothing")
+  func flood() throws {
+    let scene = try Scene(Self.server())
+    let load = Load()
+    // Every place but a few is taken by somebody who is busy.
+    let users = try (0..<(Self.places / 16 + 1)).map { try scene.box.user("busy\($0)") }
+    try scene.survives("a flood of connections", load) {
+      let streams = Self.places - 6
+      for number in 0..<streams {
+        let headers = users[number / 16].authorization
+        try load.add(scene.box.port).ask(request("GET", "/api/downloads/events", headers: headers))
+      }
+      try load.run(until: "all places are taken") { load.clients.allSatisfy { $0.isStream } }
+      var flood: [LoadClient] = []
+      let end = now() + (Load.isFull ? 20 : 4)
+      var made = 0
+      while now() < end {
+        for _ in 0..<50 {
+          flood.append(try LoadClient(port: scene.box.port))
+          made += 1
+        }
+        if flood.count > 500 {
+          for client in flood.prefix(100) { client.leave(reset: true) }
+          flood.removeFirst(100)
+        }
+        try load.run(seconds: 0.01)
+      }
+      print("load: \(made) connections in the flood")
+      for client in flood { client.leave(reset: true) }
+      #expect(load.clients.prefix(streams).allSatisfy { $0.isOpen }, "who is busy stays")
+    }
+  }
+
+  @Test("requests that are sent ahead without end, read or unread, are bounded and answered in order")
+  func pipelined() throws {
+    let scene = try Scene()
+    let load = Load()
+    try scene.survives("pipelining without end", load) {
+      let health = Array(request("GET", "/healthz").utf8)
+      let burst = Array(repeating: health, count: 200).flatMap { $0 }
+      let count = Load.size(10, full: 100)
+      for number in 0..<2 * count {
+        let client = try load.add(scene.box.port, receiveBuffer: 4096)
+        client.supply = { burst }
+        client.reading = number < count ? .nothing : .all
+      }
+      try load.run(seconds: Load.isFull ? 20 : 3)
+      for client in load.clients.suffix(count) {
+        #expect((client.statuses[200] ?? 0) > 100 && client.statuses.count == 1, "\(client.statuses)")
+      }
+      for client in load.clients.prefix(count) { #expect(client.sent < 32 << 20, "nobody takes what it sends") }
+    }
+  }
+
+  @Test("huge bodies are refused at once, and half-sent ones are bounded over all connections")
+  func bodies() throws {
+    let scene = try Scene(["server": ["header_timeout": "\"1h\""]])
+    let load = Load()
+    try scene.survives("bodies", load) {
+      let start = "POST /api/downloads/start HTTP/1.1\r\nHost: a\r\n"
+      for _ in 0..<20 {
+        let long = try load.add(scene.box.port)
+        long.ask(start + "Content-Length: 1073741824\r\n\r\n", Expectation(statuses: [413]))
+        let chunked = try load.add(scene.box.port)
+        chunked.ask(start + "Transfer-Encoding: chunked\r\n\r\n", Expectation(statuses: [413]))
+        chunked.supply = { Array("1000\r\n".utf8) + [UInt8](repeating: 97, count: 4096) + [13, 10] }
+      }
+      try load.run(until: "all are refused") {
+        load.clients.allSatisfy { $0.statuses[413] == 1 || $0.end == .reset }
+      }
+      #expect(load.clients.contains { $0.statuses[413] == 1 })
+      for client in load.clients { client.leave(reset: true) }
+      // 60 KiB each: more than the 64 MiB that all may hold together.
+      let count = 1400
+      for _ in 0..<count {
+        let client = try load.add(scene.box.port)
+        client.send(Array((start + "Content-Length: 65536\r\n\r\n").utf8) + [UInt8](repeating: 32, count: 60 << 10))
+        client.expect(Expectation(statuses: [503]))
+      }
+      let half = load.clients.suffix(count)
+      try load.run(until: "all is sent, or refused") { half.allSatisfy { !$0.isOpen || $0.sent > 60 << 10 } }
+      try load.run(until: "some are refused") { half.contains { $0.statuses[503] == 1 } }
+      let vitals = try Vitals(scene.box)
+      print("load: \(count) bodies of which \(half.count { $0.isOpen }) are held: \(vitals)")
+      #expect(vitals.anonymous < scene.baseline.anonymous + 128 << 10, "64 MiB, and the allocator's share")
+      #expect(half.count { $0.isOpen } > 900, "and not all of them")
+    }
+  }
+
+  @Test("answers in memory that nobody reads are bounded over all connections, and those who read get theirs")
+  func unreadAnswers() throws {
+    let scene = try Scene()
+    let load = Load()
+    // A page of 100 downloads is about 50 KiB.
+    scene.box.proxy.goDown()
+    let crowd = try scene.box.user("crowd")
+    for number in 0..<100 {
+      let body = "{\"content_id\":\"\(String(repeating: "c", count: 120))\(number)\",\"quality\":\"720p\"}"
+      try #require(try crowd.ask("POST", "/api/downloads/start", body: body).status == 201)
+    }
+    try scene.survives("unread answers", load) {
+      let list = request("GET", "/api/downloads?limit=100", headers: crowd.authorization)
+      let page = try crowd.ask("GET", "/api/downloads?limit=100")
+      #expect(page.status == 200 && page.body.count > 40_000)
+      let count = Load.size(300, full: 3000)
+      for _ in 0..<count {
+        let client = try load.add(scene.box.port, receiveBuffer: 4096)
+        client.reading = .nothing
+        for _ in 0..<100 { client.ask(list) }
+      }
+      try load.run(seconds: 3)
+      let vitals = try Vitals(scene.box)
+      print("load: \(count) unread lists: \(vitals)")
+      #expect(vitals.anonymous < scene.baseline.anonymous + 160 << 10)
+    }
+    try scene.box.proxy.comeBack()
+  }
+}
