@@ -44,6 +44,11 @@ static inline void larder_name_thread(pthread_t thread, const char *name) {
   pthread_setname_np(thread, name);
 }
 
+/// malloc_trim(3): free memory between what is in use goes back to the system.
+static inline void larder_trim_heap(void) {
+  malloc_trim(0);
+}
+
 /// mallopt(3): freed blocks of `bytes` and more go back to the system at once, and at most `arenas` threads have a heap of
 /// their own.
 static inline void larder_limit_heaps(int bytes, int arenas) {

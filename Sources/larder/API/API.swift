@@ -12,6 +12,7 @@ final class API: RequestHandler {
   let box: Box
   /// How many requests of each user are being answered.
   private var inFlight: [UserID: Int] = [:]
+  private let turns = FairTurns()
 
   init(_ box: Box) { self.box = box }
 
@@ -56,6 +57,7 @@ final class API: RequestHandler {
     switch segments {
     case ["healthz"], ["readyz"]:
       guard request.method == .get || request.method == .head else { throw Rejection.methodNotAllowed([.get, .head]) }
+      await turns.wait(nil)
       return try health(isReadiness: segments == ["readyz"])
     case ["metrics"]:
       guard request.method == .get || request.method == .head else { throw Rejection.methodNotAllowed([.get, .head]) }
@@ -86,6 +88,7 @@ final class API: RequestHandler {
       let left = (inFlight[user] ?? 1) - 1
       inFlight[user] = left == 0 ? nil : left
     }
+    await turns.wait(user)
     return try await action(request, user)
   }
 

@@ -39,7 +39,7 @@ extension HTTPConnection {
     // It has no place that could be given to another.
     guard !isTurnedAway else { return nil }
     return switch state {
-    case .head where isIdle, .lingering: (.idle, progressed)
+    case .head where isIdle && input.isEmpty, .lingering: (.idle, progressed)
     case .head, .body: now >= progressed + Limits.arrivalMilliseconds ? (.arriving, progressed) : nil
     case .sending: hasStalled(now) ? (.stalled, progressed) : nil
     case .streaming: output.unsent > 0 && hasStalled(now) ? (.stalled, progressed) : nil

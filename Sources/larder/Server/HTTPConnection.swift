@@ -32,6 +32,8 @@ final class HTTPConnection {
   private(set) var input: [UInt8] = []
   /// Whether no byte of a next request has come yet.
   private(set) var isIdle = true
+  /// Whether whole requests wait in `input` for the next turn of the loop.
+  private var isResting = false
   /// Milliseconds of the loop's clock; 0 for none.
   var deadline: UInt64 = 0
   /// When the state began, or the client last took some of an answer: milliseconds of the loop's clock.
@@ -74,6 +76,7 @@ final class HTTPConnection {
 
   private func happened(_ events: Readiness.Events) {
     switch state {
+    case .head where isResting: goOn()
     case .head, .body: readable()
     case .sending:
       // There is room again, so that the client took something.
@@ -93,6 +96,8 @@ final class HTTPConnection {
 
   /// How much is read at a time: a client that sends requests ahead of their answers holds no more of our memory than that.
   private static let arrival = 16 << 10
+  /// How long one connection's requests are worked through in a turn of the loop.
+  private static let turn = Duration.milliseconds(1)
 
   private func readable() {
     // What came before goes in front of what comes now.
@@ -113,9 +118,14 @@ final class HTTPConnection {
   /// Works through what was received: several requests may stand there, and the last may be incomplete.
   private func process(_ bytes: UnsafeRawBufferPointer) {
     var rest = unsafe bytes
+    let end = EventLoop.exactNow.advanced(by: Self.turn)
+    var isFirst = true
     while unsafe !rest.isEmpty {
       switch state {
       case .head:
+        // Whoever sends many requests ahead lets others go in between.
+        guard isFirst || EventLoop.exactNow < end else { return unsafe pause(rest) }
+        isFirst = false
         switch unsafe RequestParser.parse(rest, into: &server.head) {
         case .incomplete:
           if isIdle {
@@ -153,6 +163,22 @@ final class HTTPConnection {
       }
     }
     if case .head = state { becomeIdle() }
+  }
+
+  /// The rest has to wait for the next turn of the loop.
+  private func pause(_ rest: UnsafeRawBufferPointer) {
+    input = unsafe Array(rest)
+    isResting = true
+    readiness.watch(.writable)
+  }
+
+  private func goOn() {
+    isResting = false
+    readiness.watch(.readable)
+    let ahead = input
+    input = []
+    unsafe ahead.withUnsafeBytes { unsafe process($0) }
+    weigh()
   }
 
   private func becomeIdle() {

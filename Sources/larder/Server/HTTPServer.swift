@@ -1,5 +1,6 @@
 // The listening side: connections, their number, their deadlines, and draining.
 
+import CSystem
 import Cache
 import HTTP
 import Loop
@@ -43,7 +44,11 @@ final class HTTPServer {
   private var turnedAway = 0
   private var shortage = Shortage()
   /// Bytes that the connections hold in memory, as each of them says.
-  var held = 0
+  var held = 0 {
+    didSet { heldMost = max(heldMost, held) }
+  }
+  /// The most since freed memory was given back.
+  private var heldMost = 0
   private let watch = Timer()
   private var requests: UInt64 = 0
 
@@ -129,7 +134,17 @@ final class HTTPServer {
   func closed(_ connection: HTTPConnection) {
     connections[ObjectIdentifier(connection)] = nil
     if connection.isTurnedAway { turnedAway -= 1 }
-    if connections.isEmpty { watch.stop() }
+    if connections.isEmpty {
+      watch.stop()
+      giveBack()
+    }
+  }
+
+  /// After a crowd has gone, its memory lies in pieces between what is in use: it is worth a moment to give it back.
+  private func giveBack() {
+    guard heldMost > Limits.heldBytes / 4, held < heldMost / 8 else { return }
+    heldMost = held
+    larder_trim_heap()
   }
 
   // MARK: Deadlines
@@ -143,6 +158,7 @@ final class HTTPServer {
   private func look() {
     let now = EventLoop.now.milliseconds
     for connection in connections.values { connection.checkDeadline(now) }
+    giveBack()
   }
 
   // MARK: The end

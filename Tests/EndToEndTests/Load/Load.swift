@@ -76,6 +76,13 @@ final class Load {
 
 /// What the box takes of the machine.
 struct Vitals: CustomStringConvertible {
+  /// What it may take.
+  struct Bounds {
+    var descriptors: Int
+    /// In KiB.
+    var anonymous: Int
+  }
+
   /// In KiB.
   var resident: Int
   /// Of these, what is no file: in KiB.
