@@ -26,8 +26,8 @@ final class Load {
   deinit { unsafe buffer.deallocate() }
 
   @discardableResult
-  func add(_ port: Int, receiveBuffer: Int32? = nil) throws -> LoadClient {
-    let client = try LoadClient(port: port, receiveBuffer: receiveBuffer)
+  func add(_ port: Int, from host: UInt8 = 1, receiveBuffer: Int32? = nil) throws -> LoadClient {
+    let client = try LoadClient(port: port, from: host, receiveBuffer: receiveBuffer)
     clients.append(client)
     return client
   }

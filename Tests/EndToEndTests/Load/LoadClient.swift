@@ -48,8 +48,8 @@ final class LoadClient {
   private var nextByte = 0.0
 
   /// Connects and does not wait for more than the kernel's queue.
-  init(port: Int, receiveBuffer: Int32? = nil) throws {
-    let socket = try Socket(port: port)
+  init(port: Int, from host: UInt8 = 1, receiveBuffer: Int32? = nil) throws {
+    let socket = try Socket(port: port, from: host)
     if let receiveBuffer { socket.setBuffers(receiveBuffer) }
     descriptor = socket.descriptor
     _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)

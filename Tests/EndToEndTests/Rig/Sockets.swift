@@ -3,11 +3,11 @@
 import Glibc
 
 /// The address of a port on this machine.
-private func withLoopback<R>(port: Int, _ body: (UnsafePointer<sockaddr>, socklen_t) -> R) -> R {
+private func withLoopback<R>(port: Int, host: UInt8 = 1, _ body: (UnsafePointer<sockaddr>, socklen_t) -> R) -> R {
   var address = sockaddr_in()
   address.sin_family = sa_family_t(AF_INET)
   address.sin_port = in_port_t(UInt16(port).bigEndian)
-  address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+  address.sin_addr.s_addr = (0x7F00_0000 | UInt32(host)).bigEndian
   return unsafe withUnsafePointer(to: &address) { pointer in
     unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
       unsafe body($0, socklen_t(MemoryLayout<sockaddr_in>.size))
@@ -67,8 +67,15 @@ struct Socket: Sendable {
   }
 
   /// Connects; a read or write then fails after `timeout` seconds without progress.
-  init(port: Int, timeout: Int = 30) throws {
+  ///
+  /// - Parameter host: the last part of the address to come from: 127.0.0.x.
+  init(port: Int, from host: UInt8 = 1, timeout: Int = 30) throws {
     descriptor = try newSocket()
+    if host != 1, unsafe withLoopback(port: 0, host: host, { unsafe bind(descriptor, $0, $1) }) != 0 {
+      let failure = RigFailure.call("bind to 127.0.0.\(host)")
+      _ = Glibc.close(descriptor)
+      throw failure
+    }
     guard unsafe withLoopback(port: port, { unsafe connect(descriptor, $0, $1) }) == 0 else {
       let failure = RigFailure.call("connect to port \(port)")
       _ = Glibc.close(descriptor)
