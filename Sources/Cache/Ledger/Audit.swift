@@ -93,20 +93,3 @@ extension Ledger {
     return entries
   }
 }
-
-extension AuditEntry {
-  init(number: UInt64, record: [UInt8]) throws(CorruptRecord) {
-    var reader = try RecordReader(record, table: "audit", version: 1)
-    self.number = number
-    moment = try reader.takeMoment() ?? Timestamp(milliseconds: 0)
-    guard let event = Event(rawValue: try reader.take()) else { throw reader.corrupt("an unknown event") }
-    self.event = event
-    let id = DownloadID(upper: try reader.take(), lower: try reader.take())
-    download = id.upper == 0 ? nil : id
-    object = ObjectID(try reader.take())
-    bytes = try reader.takeSize()
-    user = try reader.takeText()
-    cause = try reader.takeText()
-    try reader.finish()
-  }
-}

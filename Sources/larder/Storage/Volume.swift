@@ -39,9 +39,10 @@ struct BlockReport: Sendable {
 final class Volume: Sendable {
   /// `storage.path`.
   let path: String
-  private let root: Int32
-  private let ledger: LedgerWriter
-  private let disk: Worker
+  /// The same, open: everything is found below it.
+  let root: Int32
+  let ledger: LedgerWriter
+  let disk: Worker
   /// Opens for playback: a play waits for no write and no removal of a large file.
   private let opener: Worker
   private let syncer: BatchWorker<Written>
@@ -122,22 +123,6 @@ final class Volume: Sendable {
     }
   }
 
-  /// Gives an object whose file is gone its name back from one of its owners' links; false when none has its size.
-  func restore(_ object: StoredObject, from links: [String]) async throws(DiskError) -> Bool {
-    let (root, name) = (root, StoredPath.object(object.id))
-    return try await disk.run { () throws(DiskError) in
-      for link in links {
-        var status = stat()
-        guard unsafe fstatat(root, link, &status, AT_SYMLINK_NOFOLLOW) == 0, Int(status.st_size) == object.size,
-          unsafe linkat(root, link, root, name, 0) == 0
-        else { continue }
-        try DataDirectory.synchronize("objects", below: root)
-        return true
-      }
-      return false
-    }
-  }
-
   /// Which of the blocks are not what the ledger says, and what is wrong with the first of them.
   ///
   /// - Parameters:
@@ -177,14 +162,6 @@ final class Volume: Sendable {
       }
       return found
     }
-  }
-
-  /// Whether two names are of one file.
-  private static func isSame(_ one: String, _ other: String, below root: Int32) -> Bool {
-    var (first, second) = (stat(), stat())
-    return unsafe fstatat(root, one, &first, AT_SYMLINK_NOFOLLOW) == 0
-      && fstatat(root, other, &second, AT_SYMLINK_NOFOLLOW) == 0
-      && first.st_ino == second.st_ino && first.st_dev == second.st_dev
   }
 
   /// Whether an open file is still the object's, and no older one whose name is gone.
@@ -316,114 +293,6 @@ final class Volume: Sendable {
     }
     return true
   }
-
-  // MARK: Names
-
-  /// Writes what is to be known of a whole object without the ledger beside its file, and makes it durable.
-  func write(_ sums: Sums) async throws(DiskError) {
-    let root = root
-    try await disk.run { () throws(DiskError) in
-      let name = StoredPath.sums(sums.object.id)
-      // Whole or not at all: what was there before stays until the new one is durable.
-      let descriptor = unsafe openat(root, "\(name).new", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o640)
-      guard descriptor >= 0 else { throw DiskError("make \(name)", errno) }
-      let file = ObjectFile(owning: descriptor)
-      try file.write(sums.encoded, at: 0)
-      try file.synchronize()
-      guard unsafe renameat(root, "\(name).new", root, name) == 0 else { throw DiskError("name \(name)", errno) }
-      try DataDirectory.synchronize("objects", below: root)
-    }
-  }
-
-  /// Links a whole object at `path` and makes the link durable; what stood there is replaced.
-  ///
-  /// When the download that it is for has ended meanwhile, nothing is linked: its removal is done perhaps, and a cut now
-  /// would leave the link for ever.
-  func link(_ id: ObjectID, at path: String) async throws(DiskError) {
-    let root = root
-    try await disk.run { [ledger] () throws(DiskError) in
-      let isWanted = try? ledger.ledger.environment.read { tx in
-        try ledger.ledger.owners(of: id, in: tx).contains { owner in
-          try ledger.ledger.download(owner, in: tx).map { ledger.link(of: $0) == path } ?? false
-        }
-      }
-      guard isWanted ?? false else { return }
-      let folder = String(path[..<path.lastIndex(of: "/")!])
-      guard unsafe mkdirat(root, folder, 0o755) == 0 || errno == EEXIST else {
-        throw DiskError("make \(folder)", errno)
-      }
-<<<<<<< HEAD
-      // The same link again needs only to be durable; to take it away first would leave a moment without it.
-      if !Self.isSame(StoredPath.object(id), path, below: root),
-        unsafe linkat(root, StoredPath.object(id), root, path, 0) < 0
-      {
-=======
-      // Also of a folder that was there: it may have been made by a try whose sync failed, or that was killed before it.
-      try DataDirectory.synchronize("downloads/users", below: root)
-      if unsafe linkat(root, StoredPath.object(id), root, path, 0) < 0 {
->>>>>>> f47bc85 (volume: what a cut may find of names is what the ledger says)
-        guard errno == EEXIST else { throw DiskError("link \(path)", errno) }
-        guard unsafe unlinkat(root, path, 0) == 0, unsafe linkat(root, StoredPath.object(id), root, path, 0) == 0 else {
-          throw DiskError("replace \(path)", errno)
-        }
-      }
-      try DataDirectory.synchronize(folder, below: root)
-    }
-  }
-
-  /// Removes what the ledger has given up and then strikes it off there. What cannot be removed stays on the list.
-  ///
-  /// - Parameters:
-  ///   - mayBeGone: they are left from before a crash, which may have come between the removal and its record.
-  ///   - done: called with how many were struck off, on the writer's thread.
-  func remove(_ discards: [Discard], mayBeGone: Bool = false, done: @escaping @Sendable (Int) -> Void = { _ in }) {
-    guard !discards.isEmpty else { return done(0) }
-    // Until they are struck off, the ledger counts their bytes as still to come free: they must not come twice, and what
-    // cannot be removed does not come at all.
-    let doubted = discards.reduce(0) { $0 + $1.bytes }
-    if mayBeGone { ledger.unsettled.add(doubted) }
-    disk.post { [root, ledger] in
-      if !mayBeGone { ledger.unsettled.add(doubted) }
-      var folders: Set<String> = []
-      let removed = discards.filter { discard in
-        guard unsafe unlinkat(root, discard.path, 0) == 0 || errno == ENOENT else { return false }
-        if discard.path.hasPrefix("objects/") {
-          for tail in [".sums", ".sums.new"] { _ = unsafe unlinkat(root, discard.path + tail, 0) }
-        }
-        folders.insert(String(discard.path[..<discard.path.lastIndex(of: "/")!]))
-        return true
-      }
-      // A user's folder goes with its last title; ENOTEMPTY is the usual answer.
-      for folder in folders where folder != "objects" {
-        guard unsafe unlinkat(root, folder, AT_REMOVEDIR) == 0 else { continue }
-        folders.remove(folder)
-        folders.insert("downloads/users")
-      }
-      // A name is gone only when its folder says so on the disk; struck off before, it could come back for good.
-      let isDurable = folders.allSatisfy { folder in
-        do throws(DiskError) {
-          do throws(DiskError) { try DataDirectory.synchronize(folder, below: root) } catch {
-            // The folder went in an earlier try, which may have ended before that was durable.
-            guard error.code == ENOENT else { throw error }
-            try DataDirectory.synchronize("downloads/users", below: root)
-          }
-          return true
-        } catch { return false }
-      }
-      guard !removed.isEmpty, isDurable else { return done(0) }
-      let bytes = removed.reduce(0) { $0 + $1.bytes }
-      ledger.submit { ledger, tx, _ in
-        try ledger.settle(removed, in: tx)
-      } done: { result in
-        guard case .success = result else { return done(0) }
-        ledger.unsettled.add(-bytes)
-        done(removed.count)
-      }
-    }
-  }
-
-  /// Waits until the disk's thread has done what was handed to it before: a file that was given up is then gone.
-  func caughtUp() async { await disk.run {} }
 
   // MARK: Room
 
