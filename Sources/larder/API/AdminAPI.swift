@@ -44,18 +44,24 @@ final class AdminAPI: RequestHandler {
     }
   }
 
-  /// `POST /repair?json=1&rate=BYTES`: a line for each difference and what became of it, then a summary; for
-  /// `larder verify --repair` beside the daemon.
+  /// `POST /repair?json=1&rate=BYTES`: a line for each difference and what became of it, then a summary, then how it ended;
+  /// for `larder verify --repair` beside the daemon.
   private func repair(_ request: APIRequest) throws -> Reply {
     let rate = request.parameter("rate").map { Int($0) ?? 0 }
     guard rate ?? 1 > 0 else { throw Rejection.invalid("rate must be a number of bytes") }
     guard box.repair == nil else { throw Rejection.busyRepairing }
     let report = InspectionReport(isJSON: request.parameter("json") == "1")
     return .stream(
-      LineStream(report.isJSON ? .ndjson : .plain) { [box] lines in
-        do { _ = try await box.repair(report, bytesPerSecond: rate) { await lines.write($0) } } catch {
+      LineStream(report.isJSON ? .ndjson : .text) { [box] lines in
+        let end: RepairEnd
+        do {
+          let summary = try await box.repair(report, bytesPerSecond: rate) { await lines.write($0) }
+          end = summary.isSound ? .sound : .damaged
+        } catch {
           await lines.write(report.failure("\(error)"))
+          end = .failed
         }
+        await lines.write(end.line)
       })
   }
 }

@@ -52,6 +52,7 @@ struct Verify: ParsableCommand {
 
   /// Mends with the daemon when one runs, else alone.
   private func mend(_ configuration: Configuration) throws -> Bool {
+    if isTaken(configuration.storage.path) { return try ask(configuration.server.adminSocket) }
     let (report, rate, path) = (InspectionReport(isJSON: json), rate.flatMap(bytes), file.config)
     let result: Result<InspectionSummary, any Error> = EventLoop.run {
       do { return .success(try await Verify.mendAlone(configuration, path, report, rate)) } catch {
@@ -59,6 +60,40 @@ struct Verify: ParsableCommand {
       }
     }
     return try result.get().isSound
+  }
+
+  /// Whether a daemon holds the data directory.
+  private func isTaken(_ path: String) -> Bool {
+    do { _ = try DataDirectory.lock(path) } catch { return error is DataDirectory.Taken }
+    return false
+  }
+
+  /// Has the daemon do it.
+  private func ask(_ socket: String) throws -> Bool {
+    guard !socket.isEmpty else {
+      throw StartFailure.temporary("larder runs, and server.admin_socket is off; stop it to repair")
+    }
+    do {
+      let query = ["json=\(json ? 1 : 0)"] + [rate.flatMap(bytes).map { "rate=\($0)" }].compactMap { $0 }
+      // It may read for hours before it has something to say.
+      let answer = try AdminSocket(path: socket, patience: nil)
+        .request("POST", "/repair?\(query.joined(separator: "&"))")
+      guard answer.status == 200 else {
+        let why = answer.status == 409 ? RepairUnderWay().description : "larder answers \(answer.status)"
+        throw StartFailure.temporary(why)
+      }
+      while let line = try answer.nextLine() {
+        guard let end = RepairEnd(line: line) else {
+          Terminal.say(line)
+          continue
+        }
+        if end == .failed { throw StartFailure.fault("the repair ended early; the daemon's log may say more") }
+        return end == .sound
+      }
+      throw StartFailure.temporary("\(AdminSocket.Failure.cut(socket))")
+    } catch let failure as AdminSocket.Failure {
+      throw StartFailure.temporary("\(failure)")
+    }
   }
 
   @EventLoop

@@ -51,6 +51,18 @@ struct RepairTally: Sendable, Hashable {
   var isComplete: Bool { waitingBlocks == 0 && failed == 0 }
 }
 
+/// How a repair by the daemon ended: its last line, for the command that asked for it.
+enum RepairEnd: String, CaseIterable {
+  case sound, damaged, failed
+
+  var line: String { "{\"end\":\"\(rawValue)\"}" }
+
+  init?(line: String) {
+    guard let end = Self.allCases.first(where: { $0.line == line }) else { return nil }
+    self = end
+  }
+}
+
 /// Renders lines, without their ends.
 struct InspectionReport: Sendable {
   /// One JSON object a line instead of sentences.
@@ -100,6 +112,15 @@ struct InspectionReport: Sendable {
       writer.field("type", "note")
       writer.field("path", path)
       writer.field("message", text)
+    }
+  }
+
+  /// What kept it from its end.
+  func failure(_ why: String) -> String {
+    guard isJSON else { return Self.plain("it ended early: \(why)") }
+    return object { writer in
+      writer.field("type", "failure")
+      writer.field("message", why)
     }
   }
 

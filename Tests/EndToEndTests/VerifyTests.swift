@@ -1,0 +1,266 @@
+// `larder verify`: every kind of damage made by hand is found and named, and with --repair it is gone.
+
+import Foundation
+import Glibc
+import Testing
+
+/// A box with titles that ann has, and bob too.
+private struct Shelf {
+  /// The scrub would find the damage first.
+  static let settings: Settings = [
+    "storage": ["scrub_rate": "0"], "quota": ["default": "\"100MiB\""],
+  ]
+
+  let box: Box
+  let ann: User
+  let bob: User
+  let titles: [Title]
+  /// Of ann, and of bob.
+  let ids: [(String, String)]
+
+  init(_ count: Int, size: Int, settings: Settings = Shelf.settings) throws {
+    box = try Box(settings)
+    ann = try box.user("ann")
+    bob = try box.user("bob")
+    titles = (0..<count).map { Title(size: size + $0 * 1000) }
+    var ids: [(String, String)] = []
+    for title in titles {
+      try box.origin.put(title)
+      ids.append((try ann.fetch(title), try bob.fetch(title)))
+    }
+    self.ids = ids
+  }
+
+  func object(_ index: Int) throws -> String { try box.object(of: box.link(ann, titles[index])) }
+
+  /// Everybody has everything, bit for bit and to the byte.
+  func expectWell() throws {
+    let total = titles.reduce(0) { $0 + $1.size }
+    for user in [ann, bob] { #expect(try user.storage() == .of(100 << 20, used: total, reserved: 0)) }
+    for (title, id) in zip(titles, ids) {
+      #expect(try ann.play(id.0).body == title.bytes, "\(title.contentID)")
+      #expect(try bob.play(id.1).body == title.bytes, "\(title.contentID)")
+      for user in [ann, bob] {
+        #expect(try box.bytes(box.link(user, title)) == title.bytes, "\(title.contentID)")
+        #expect(try box.object(of: box.link(user, title)) == box.object(of: box.link(ann, title)))
+      }
+    }
+  }
+}
+
+@LaneB @Suite("Verify") struct VerifyTests {
+  private let block = 256 << 10
+
+  /// Does every kind of damage, and says which differences it makes at which path.
+  private func wreck(_ shelf: Shelf) throws -> [String: String] {
+    let box = shelf.box
+    let objects = try shelf.titles.indices.map { try shelf.object($0) }
+    var expected: [String: String] = [:]
+    try box.spoil(objects[0], at: 2 * block + 5)
+    expected[objects[0]] = "blocks_different"
+    try box.cut(objects[1], to: 2 * block + 7)
+    expected[objects[1]] = "file_short"
+    try box.remove(objects[2])
+    expected[objects[2]] = "file_missing"
+    try box.remove(objects[3])
+    for user in [shelf.ann, shelf.bob] { try box.remove(box.link(user, shelf.titles[3])) }
+    expected[objects[3]] = "file_missing"
+    try box.cut(objects[4], to: shelf.titles[4].size + 100)
+    expected[objects[4]] = "file_long"
+    try box.remove("\(objects[5]).sums")
+    expected["\(objects[5]).sums"] = "sums_missing"
+    try box.spoil("\(objects[6]).sums", at: 40)
+    expected["\(objects[6]).sums"] = "sums_wrong"
+    let gone = box.link(shelf.ann, shelf.titles[7])
+    try box.remove(gone)
+    expected[gone] = "link_missing"
+    let foreign = box.link(shelf.bob, shelf.titles[7])
+    try box.remove(foreign)
+    try box.write(Title(size: 1000).bytes, to: foreign)
+    expected[foreign] = "link_wrong"
+    for (path, kind) in [
+      ("objects/00000000000fffff", "stray"), ("objects/some text.txt", "stray"), ("downloads/readme", "stray"),
+      ("downloads/users/ann/other_720p.mp4", "stray"), ("downloads/users/eve/left_1080p.mp4", "stray"),
+      ("downloads/users/ann/folder/deep", "stray"),
+    ] {
+      try box.write(Title(size: 10).bytes, to: path)
+      expected[path.replacing("/deep", with: "")] = kind
+    }
+    try FileManager.default.createDirectory(
+      atPath: box.path("downloads/users/nobody"), withIntermediateDirectories: true)
+    expected["downloads/users/nobody"] = "folder_empty"
+    try box.write(Title(size: 10).bytes, to: "notes.txt")
+    return expected
+  }
+
+  private func expect(_ verdict: Verdict, toName expected: [String: String]) {
+    for (path, kind) in expected { #expect(verdict.kinds(at: path) == [kind], "\(path): \(verdict)") }
+    #expect(verdict.differences.count == expected.count, "\(verdict)")
+    for difference in verdict.differences {
+      #expect((difference.message?.text ?? "").count > 10 && !(difference.remedy?.text ?? "").isEmpty, "\(difference)")
+    }
+    let noted = verdict.notes.compactMap { $0["path"]?.text }
+    #expect(noted.contains("notes.txt"))
+    #expect(verdict.summary?.differences?.int == expected.count)
+  }
+
+  @Test("a sound box is sound, running and stopped, and plain verify says so in one line")
+  func sound() throws {
+    let shelf = try Shelf(2, size: 3 * block)
+    // And what is unfinished, paused, failed, deleted, and on its way.
+    let slow = Title(size: 8 * block)
+    try shelf.box.origin.put(slow)
+    shelf.box.proxy.hold(after: shelf.box.proxy.traffic + 3 * block)
+    let id = try shelf.ann.start(slow)
+    try shelf.ann.wait(id, "some of it") { ($0.downloaded_bytes?.int ?? 0) > 0 }
+    #expect(try shelf.box.verify().isClean)
+    try shelf.ann.expect(200, "POST", "/api/downloads/\(id)/pause")
+    try shelf.bob.expect(200, "DELETE", "/api/downloads/\(shelf.ids[0].1)/delete")
+    let running = try shelf.box.verify()
+    #expect(running.isClean, "\(running)")
+    #expect(running.summary?.objects?.int == 3 && running.summary?.links?.int == 3, "\(running)")
+    shelf.box.proxy.release()
+    _ = try shelf.box.terminate()
+    let stopped = try shelf.box.verify()
+    #expect(stopped.isClean, "\(stopped)")
+    #expect((stopped.summary?.bytes?.int ?? 0) >= 2 * 3 * block + 1000)
+    let plain = try shelf.box.command("verify")
+    #expect(plain.ending == .exited(0) && plain.errors.isEmpty, "\(plain)")
+    #expect(plain.output.split(separator: "\n").count == 1 && plain.output.contains("no differences"), "\(plain)")
+    let repaired = try shelf.box.command("verify", "--repair")
+    #expect(repaired.ending == .exited(0) && repaired.output.contains("no differences"), "\(repaired)")
+  }
+
+  @Test(
+    "each kind of damage is found, named and mended, on a box that is stopped and on one that runs",
+    arguments: [false, true])
+  func everyKind(isRunning: Bool) throws {
+    let shelf = try Shelf(8, size: 3 * block)
+    let box = shelf.box
+    if !isRunning { _ = try box.terminate() }
+    let expected = try wreck(shelf)
+    let first = try box.verify()
+    #expect(first.ending == .exited(1), "\(first)")
+    expect(first, toName: expected)
+    // It has changed nothing.
+    let second = try box.verify()
+    expect(second, toName: expected)
+
+    let before = box.proxy.traffic
+    let repair = try box.verify("--repair")
+    #expect(repair.ending == .exited(0), "\(repair)")
+    expect(repair, toName: expected)
+    #expect(repair.summary?.mended?.int == expected.count, "\(repair)")
+    #expect(repair.summary?.waiting_blocks?.int == 0 && repair.summary?.not_mended?.int == 0)
+    // One block, what was cut off, and a whole title.
+    let fetched = block + (shelf.titles[1].size - 2 * block) + shelf.titles[3].size
+    #expect(box.proxy.traffic - before == fetched, "\(box.proxy.traffic - before) for \(fetched)")
+
+    let after = try box.verify()
+    #expect(after.isClean, "\(after)")
+    for path in [
+      "objects/00000000000fffff", "objects/some text.txt", "downloads/users/ann/other_720p.mp4",
+      "downloads/users/ann/folder/deep", "downloads/users/eve/left_1080p.mp4", box.link(shelf.bob, shelf.titles[7]),
+    ] { #expect(box.exists("lost+found/\(path)"), "\(path)") }
+    #expect(!box.exists("downloads/users/eve") && !box.exists("downloads/users/nobody") && box.exists("notes.txt"))
+    if !isRunning { try box.start() }
+    try shelf.expectWell()
+    // A new title does not take the number of a stray.
+    let fresh = Title(size: block)
+    try box.origin.put(fresh)
+    #expect(try shelf.ann.play(shelf.ann.fetch(fresh)).body == fresh.bytes)
+  }
+
+  @Test(
+    "with the origin out of reach, what has to be fetched waits, and everything else is mended",
+    arguments: [false, true])
+  func offline(isRunning: Bool) throws {
+    let shelf = try Shelf(2, size: 3 * block)
+    let box = shelf.box
+    if !isRunning { _ = try box.terminate() }
+    try box.spoil(try shelf.object(0), at: block)
+    try box.remove("\(try shelf.object(1)).sums")
+    box.proxy.goDown()
+    let repair = try box.verify("--repair")
+    #expect(repair.ending == .exited(1), "\(repair)")
+    #expect(repair.summary?.mended?.int == 1 && repair.summary?.waiting_blocks?.int == 1, "\(repair)")
+    let waiting = try box.verify()
+    #expect(waiting.ending == .exited(1) && waiting.kinds == ["blocks_awaited": 1], "\(waiting)")
+    try box.proxy.comeBack()
+    let again = try box.verify("--repair")
+    #expect(again.ending == .exited(0), "\(again)")
+    #expect(try box.verify().isClean)
+    if !isRunning { try box.start() }
+    try shelf.expectWell()
+  }
+
+  @Test("counters of the ledger that drifted are named, and made anew")
+  func usage() throws {
+    let shelf = try Shelf(1, size: 3 * block)
+    let box = shelf.box
+    _ = try box.terminate()
+    // As "The ledger on disk" draws it: version, used, reserved.
+    func record(_ used: Int) -> [UInt8] {
+      [1] + (0..<8).map { UInt8(truncatingIfNeeded: used >> ($0 * 8)) } + Array(repeating: 0, count: 8)
+    }
+    try box.patchLedger(record(shelf.titles[0].size), with: record(shelf.titles[0].size + 12345))
+    let found = try box.verify()
+    #expect(found.ending == .exited(1) && found.kinds == ["ledger": 2], "ann and bob: \(found)")
+    #expect(found.differences.allSatisfy { $0.message?.text?.contains("12345") == false })
+    try box.start()
+    #expect(try shelf.ann.storage().used == shelf.titles[0].size + 12345)
+    let repair = try box.verify("--repair")
+    #expect(repair.ending == .exited(0) && repair.summary?.mended?.int == 2, "\(repair)")
+    try shelf.expectWell()
+    #expect(try box.verify().isClean)
+  }
+
+  @Test("a title is mended only once at a time, and a repair without a socket says what to do")
+  func oneAtATime() throws {
+    let shelf = try Shelf(1, size: 4 * block)
+    // Slow enough that the second one comes while the first one reads.
+    let first = try Program(
+      Paths.larder, ["verify", "--repair", "--rate", "100KB", "--config", shelf.box.configurationFile])
+    let second = try eventually("a refusal") {
+      let result = try shelf.box.command("verify", "--repair", "--rate", "64KiB")
+      return result.ending == .exited(75) ? result : nil
+    }
+    #expect(second.errors.contains("under way"), "\(second)")
+    first.signal(SIGKILL)
+    let other = try Box(["server": ["admin_socket": "\"\""]])
+    let refused = try other.command("verify", "--repair")
+    #expect(refused.ending == .exited(75) && refused.errors.contains("admin_socket"), "\(refused)")
+    #expect(try shelf.box.command("verify", "--rate", "fast").ending == .exited(64))
+  }
+
+  @Test("beside fills, deletes and evictions it raises no false alarm")
+  func underLoad() throws {
+    let size = 5 * block
+    let box = try Box([
+      "storage": ["scrub_rate": "0", "capacity": "\(12 * size)"],
+      "quota": ["default": "\(4 * size)", "playing_grace": "\"0s\""],
+    ])
+    let titles = (0..<12).map { _ in Title(size: size - 1000) }
+    for title in titles { try box.origin.put(title) }
+    let users = try (0..<3).map { try box.user("user-\($0)") }
+    let seconds = Double(ProcessInfo.processInfo.environment["LARDER_VERIFY_LOAD_SECONDS"] ?? "") ?? 12
+    let deadline = now() + seconds
+    let threads = users.enumerated().map { number, user in
+      let load = Load(user: user, titles: titles, seed: UInt64(number), until: deadline)
+      Thread.detachNewThread { load.run() }
+      return load
+    }
+    var rounds = 0
+    while now() < deadline {
+      let verdict = try box.verify()
+      #expect(verdict.isClean, "\(verdict)")
+      rounds += 1
+    }
+    for load in threads {
+      try eventually("the end of the load") { load.isOver ? true : nil }
+    }
+    #expect(rounds > 1)
+    #expect(threads.compactMap(\.trouble) == [])
+    #expect(try box.verify().isClean)
+  }
+}
