@@ -182,7 +182,9 @@ extension Ledger {
       new.lastUsed = change.now
       try record(.verified, nil, object: id, bytes: old.size, cause: "by \(evidence)", in: tx, change)
     } else {
-      try record(.mended, nil, object: id, bytes: old.size, cause: "every block is there again, verified by \(evidence)", in: tx, change)
+      try record(
+        .mended, nil, object: id, bytes: old.size, cause: "every block is there again, verified by \(evidence)", in: tx,
+        change)
     }
     try put(new, over: old, in: tx, &change)
     change.queueChanged = true

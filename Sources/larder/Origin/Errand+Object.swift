@@ -113,7 +113,9 @@ extension Errand {
   /// Every block is there: is the whole what the origin has?
   private func judge(_ object: StoredObject, _ file: ObjectFile) async throws {
     // What was whole and is block for block what it was needs no second comparison.
-    switch object.state == .mending && !mustCompare ? .same("the checksums of its blocks") : try await compare(object, file) {
+    switch object.state == .mending && !mustCompare
+      ? .same("the checksums of its blocks") : try await compare(object, file)
+    {
     case .stopped: break
     case .damaged(let blocks, let fault):
       try await losses.report(blocks, of: object.id, foundBy: .fill, fault)
