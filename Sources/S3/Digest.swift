@@ -79,7 +79,8 @@ public struct ObjectDigest: Sendable, Hashable {
     if tail.isEmpty {
       self.init(.md5, bytes)
     } else {
-      guard tail.first == UInt8(ascii: "-"), let parts = decimal(text.dropFirst(33)), (1...10_000).contains(parts)
+      guard tail.first == UInt8(ascii: "-"), let parts = decimal(Substring(tail.dropFirst())),
+        (1...10_000).contains(parts)
       else { return nil }
       self.init(.md5, bytes, kind: .composite(parts: parts))
     }

@@ -96,7 +96,7 @@ public enum ObjectResponse {
 
   /// The length of a part, from the answer to a HEAD with a part's number; nil unless it is of the version `etag`.
   public static func partLength(status: Int, etag: String, header: (String) -> String?) -> Int? {
-    guard status == 206 || status == 200, let sent = header("etag"), sent.trimmed == etag[...],
+    guard status == 206 || status == 200, let sent = header("etag"), sent.trimmed.hasSameBytes(as: etag),
       header("x-amz-mp-parts-count") != nil
     else { return nil }
     return header("content-length").flatMap { decimal($0.trimmed) }.flatMap { $0 > 0 ? $0 : nil }
@@ -132,7 +132,8 @@ public enum ObjectResponse {
       .failed(.troubled(reason: "the origin's answer to a range \(what)", retryAfter: nil))
     }
     let etag = header("etag").map { String($0.trimmed) }
-    if etag != asked.etag, OriginFailure.isForeignPage(header) {
+    let isAsked = etag?.hasSameBytes(as: asked.etag) ?? false
+    if !isAsked, OriginFailure.isForeignPage(header) {
       return .failed(.unreachable(reason: "a web page answered in the origin's place: a captive portal?"))
     }
     guard let etag else {
@@ -141,7 +142,7 @@ public enum ObjectResponse {
       let reason = "the origin's answer to a range is a whole document without an ETag: a captive portal?"
       return .failed(.unreachable(reason: reason))
     }
-    guard etag == asked.etag else {
+    guard isAsked else {
       guard isStrong(etag: etag) else { return lie("has an ETag that is no strong validator") }
       return .changed(reason: "the origin's ETag is now \(etag)")
     }

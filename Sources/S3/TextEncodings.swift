@@ -146,6 +146,9 @@ extension StringProtocol {
     guard let last = start.lastIndex(where: { !isBlank($0) }) else { return start[start.endIndex...] }
     return start[...last]
   }
+
+  /// Whether both are the same bytes: `==` takes texts for equal that only look alike.
+  func hasSameBytes(as other: some StringProtocol) -> Bool { utf8.elementsEqual(other.utf8) }
 }
 
 /// A number written in decimal digits only: no sign, no space, no overflow.

@@ -92,6 +92,12 @@ import Testing
   @Test func whoOnlyLooksAlikeIsSomebodyElse() throws {
     let (composed, decomposed): (UserID, UserID) = ("\u{E9}", "e\u{301}")
     #expect(composed != decomposed && Set([composed, decomposed]).count == 2)
+    let titles: [Title] = ["\u{E9}", "e\u{301}"]
+    #expect(titles[0] != titles[1] && Set(titles).count == 2)
+    let versions = [("K", "a"), ("\u{212A}", "a"), ("K", "\u{E9}"), ("K", "e\u{301}")].map { etag, key in
+      ObjectVersion(bucket: "b", key: key, etag: etag, size: 1)
+    }
+    #expect(Set(versions).count == 4)
     let box = try Box()
     try box.start(composed, "a", size: 1)
     #expect(try box.usage(composed).total == 1 && box.usage(decomposed).total == 0)

@@ -34,6 +34,19 @@ struct RangeAnswerTests {
     return headers
   }
 
+  @Test("An ETag is compared byte by byte", arguments: [("K", "\u{212A}"), (";", "\u{37E}"), ("\u{E9}", "e\u{301}")])
+  func lookalikes(etag: String, lookalike: String) {
+    let asked = RangeAsked(100...199, total: 1000, etag: "\"\(etag)\"")
+    #expect(Self.answer(206, Self.changing("etag", asked.etag), asked: asked) == .good(length: 100))
+    #expect(Self.kind(Self.answer(206, Self.changing("etag", "\"\(lookalike)\""), asked: asked)) == "changed")
+    let part = { (sent: String) in
+      ObjectResponse.partLength(
+        status: 206, etag: asked.etag,
+        header: lookup(["etag": "\"\(sent)\"", "content-length": "5", "x-amz-mp-parts-count": "2"]))
+    }
+    #expect(part(etag) == 5 && part(lookalike) == nil)
+  }
+
   @Test("Only exact framing is good")
   func framing() {
     #expect(Self.answer(206, Self.good) == .good(length: 100))

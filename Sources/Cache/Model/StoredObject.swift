@@ -33,6 +33,17 @@ public struct ObjectVersion: Sendable, Hashable {
     self.etag = etag
     self.size = size
   }
+
+  // By bytes, as the origin has it: texts that only look alike are keys and tags of different objects.
+  public static func == (a: ObjectVersion, b: ObjectVersion) -> Bool {
+    a.size == b.size && a.etag.utf8.elementsEqual(b.etag.utf8) && a.key.utf8.elementsEqual(b.key.utf8)
+      && a.bucket.utf8.elementsEqual(b.bucket.utf8)
+  }
+
+  public func hash(into hasher: inout Hasher) {
+    hasher.combine(size)
+    for byte in etag.utf8 { hasher.combine(byte) }
+  }
 }
 
 /// A digest of the whole object that the origin offered, kept until it was compared.

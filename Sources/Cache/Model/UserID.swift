@@ -48,4 +48,14 @@ public struct Title: Sendable, Hashable {
     self.contentID = contentID
     self.quality = quality
   }
+
+  // By bytes, as with users: keys of the origin that only look alike are two.
+  public static func == (a: Title, b: Title) -> Bool {
+    a.contentID.utf8.elementsEqual(b.contentID.utf8) && a.quality == b.quality
+  }
+
+  public func hash(into hasher: inout Hasher) {
+    for byte in contentID.utf8 { hasher.combine(byte) }
+    hasher.combine(quality)
+  }
 }
