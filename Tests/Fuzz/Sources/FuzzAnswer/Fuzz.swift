@@ -8,7 +8,8 @@ import Driver
 
 @testable import S3
 
-private let etag = "\"0123456789abcdef0123456789abcdef\""
+/// K, ; and é have lookalikes that Swift's == takes for the same.
+private let etag = "\"K;\u{E9}0123456789abcdef\""
 private let now: Int64 = 1_800_000_000
 
 private func fuzz(_ bytes: UnsafeRawBufferPointer) {

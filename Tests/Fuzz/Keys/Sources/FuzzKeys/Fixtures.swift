@@ -1,0 +1,1 @@
+../../../../AccessTests/Fixtures.swift
