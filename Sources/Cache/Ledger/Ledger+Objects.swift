@@ -80,8 +80,11 @@ extension Ledger {
       var page = try tx.get(blocks, key).map { try BlockPage($0) } ?? BlockPage()
       for block in group {
         let slot = block.index % BlockPage.blocks
-        if old.state == .mending, let expected = page.expected(slot), expected != block.checksum {
-          page.expect(block.checksum, at: slot)
+        if old.state == .mending, let expected = page.expected(slot), expected != block.checksum,
+          expected != ~block.checksum
+        {
+          // The complement: only what comes from the origin once more may be taken for it, never what lies on the disk.
+          page.expect(~block.checksum, at: slot)
           different.append(block.index)
           continue
         }
