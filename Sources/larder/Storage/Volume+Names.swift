@@ -7,15 +7,28 @@ import LMDB
 import Loop
 
 extension Volume {
+  /// Whether the ledger still has the object; asked on the disk's thread before a name is made for it.
+  ///
+  /// When it was given up, its removal is done perhaps, and nobody would remove what were made now. What is given up from
+  /// here on is removed after this, since that thread keeps the order.
+  private static func isHeld(_ id: ObjectID, by writer: LedgerWriter) -> Bool {
+    (try? writer.ledger.environment.read { tx in try writer.ledger.object(id, in: tx) != nil }) ?? false
+  }
+
   /// Gives an object whose file is gone its name back from one of its owners' links; false when none has its size.
   func restore(_ object: StoredObject, from links: [String]) async throws(DiskError) -> Bool {
     let (root, name) = (root, StoredPath.object(object.id))
-    return try await disk.run { () throws(DiskError) in
+    return try await disk.run { [ledger] () throws(DiskError) in
+      guard Self.isHeld(object.id, by: ledger) else { return false }
       for link in links {
         var status = stat()
-        guard unsafe fstatat(root, link, &status, AT_SYMLINK_NOFOLLOW) == 0, Int(status.st_size) == object.size,
-          unsafe linkat(root, link, root, name, 0) == 0
-        else { continue }
+        guard unsafe fstatat(root, link, &status, AT_SYMLINK_NOFOLLOW) == 0, Int(status.st_size) == object.size else {
+          continue
+        }
+        guard unsafe linkat(root, link, root, name, 0) == 0 || errno == EEXIST else {
+          // The bytes are there: a disk that takes no names now is no reason to fetch them again.
+          throw DiskError("link \(name)", errno)
+        }
         try DataDirectory.synchronize("objects", below: root)
         return true
       }
@@ -26,7 +39,8 @@ extension Volume {
   /// Writes what is to be known of a whole object without the ledger beside its file, and makes it durable.
   func write(_ sums: Sums) async throws(DiskError) {
     let root = root
-    try await disk.run { () throws(DiskError) in
+    try await disk.run { [ledger] () throws(DiskError) in
+      guard Self.isHeld(sums.object.id, by: ledger) else { return }
       let name = StoredPath.sums(sums.object.id)
       // Whole or not at all: what was there before stays until the new one is durable.
       let descriptor = unsafe openat(root, "\(name).new", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o640)
@@ -86,10 +100,9 @@ extension Volume {
       if !mayBeGone { ledger.unsettled.add(doubted) }
       var folders: Set<String> = []
       let removed = discards.filter { discard in
-        guard unsafe unlinkat(root, discard.path, 0) == 0 || errno == ENOENT else { return false }
-        if discard.path.hasPrefix("objects/") {
-          for tail in [".sums", ".sums.new"] { _ = unsafe unlinkat(root, discard.path + tail, 0) }
-        }
+        let tails = discard.path.hasPrefix("objects/") ? ["", ".sums", ".sums.new"] : [""]
+        let left = tails.filter { unsafe unlinkat(root, discard.path + $0, 0) < 0 && errno != ENOENT }
+        guard left.isEmpty else { return false }
         folders.insert(String(discard.path[..<discard.path.lastIndex(of: "/")!]))
         return true
       }

@@ -107,10 +107,7 @@ final class Volume: Sendable {
   func open(_ object: StoredObject) async throws(DiskError) -> ObjectFile {
     let (root, name) = (root, StoredPath.object(object.id))
     return try await disk.run { [ledger] () throws(DiskError) in
-      // Given up meanwhile: its removal is done perhaps, and nobody would remove what were made now. What is given up
-      // from here on is removed after this, since this thread keeps the order.
-      let isHeld = try? ledger.ledger.environment.read { tx in try ledger.ledger.object(object.id, in: tx) != nil }
-      guard isHeld ?? false else { throw DiskError("open \(name)", ENOENT) }
+      guard Self.isHeld(object.id, by: ledger) else { throw DiskError("open \(name)", ENOENT) }
       let mode = object.storedBytes == 0 ? O_RDWR | O_CREAT | O_CLOEXEC : O_RDWR | O_CLOEXEC
       let descriptor = unsafe openat(root, name, mode, 0o640)
       guard descriptor >= 0 else { throw DiskError("open \(name)", errno) }
