@@ -15,8 +15,10 @@ extension Errand {
           try ledger.object(id, in: tx).map { ($0, try ledger.map(of: $0, in: tx)) }
         })
       else { return }
+      // Also of a whole one: it may have lain there unowned for a year.
+      guard let file = try await open(object) else { continue }
       if object.state == .complete { return try await finish(object) }
-      guard let file = try await open(object), try await !tookStock(of: object, present, file) else { continue }
+      guard try await !tookStock(of: object, present, file) else { continue }
       guard object.origin.version.bucket == origin.bucket else {
         // Another bucket's answer says nothing of this object.
         let why = "it is of the bucket \(object.origin.version.bucket), and \(origin.bucket) is configured now"
@@ -54,9 +56,7 @@ extension Errand {
     self.run = run
     defer { self.run = nil }
     trouble = nil
-    let ending = await run.run()
-    if run.sawOtherBytes { mustCompare = true }
-    return ending
+    return await run.run()
   }
 
   // MARK: What is there
@@ -85,9 +85,7 @@ extension Errand {
     guard object.state == .mending, !hasTakenStock else { return false }
     hasTakenStock = true
     var known = try read { ledger, tx in try ledger.knownChecksums(of: object, in: tx) }
-    for index in known.indices {
-      if present.contains(index) { known[index] = nil } else if known[index] == nil { mustCompare = true }
-    }
+    for index in known.indices where present.contains(index) { known[index] = nil }
     let flag = stopFlag
     let found = await volume.inspect(file, object, known) { !flag.isRaised }.good
     guard !found.isEmpty else { return false }
@@ -112,10 +110,9 @@ extension Errand {
 
   /// Every block is there: is the whole what the origin has?
   private func judge(_ object: StoredObject, _ file: ObjectFile) async throws {
-    // What was whole and is block for block what it was needs no second comparison.
-    switch object.state == .mending && !mustCompare
-      ? .same("the checksums of its blocks") : try await compare(object, file)
-    {
+    // Also what was whole: whether every block of it is what it was then, or one came otherwise in an earlier life of the
+    // program, nobody can say.
+    switch try await compare(object, file) {
     case .stopped: break
     case .damaged(let blocks, let fault):
       try await losses.report(blocks, of: object.id, foundBy: .fill, fault)

@@ -49,8 +49,6 @@ final class Errand {
   var heardOfBlocks: @EventLoop () -> Void = {}
   /// Whether the blocks that the disk lost were looked at once more before they are fetched.
   var hasTakenStock = false
-  /// Whether what came is not known to be what was there before, so that the whole has to be compared.
-  var mustCompare = false
 
   init(
     _ subject: Subject, writer: LedgerWriter, volume: Volume, origin: OriginClient, rate: RateLimit,

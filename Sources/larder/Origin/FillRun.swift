@@ -30,8 +30,6 @@ final class FillRun: ChunkTransferOwner {
   /// What there is of blocks that are not whole, by number.
   private var starts: [Int: [UInt8]]
   private var isStopped = false
-  /// Whether a block came that was not what it had been.
-  private(set) var sawOtherBytes = false
   /// Called when blocks are durable and in the ledger.
   var heardOfBlocks: @EventLoop (_ blocks: Int) -> Void = { _ in }
   private var speed = SpeedMeter()
@@ -162,7 +160,6 @@ final class FillRun: ChunkTransferOwner {
   }
 
   private func lost(_ blocks: [Int], _ why: any Error) {
-    if why is OtherBytes { sawOtherBytes = true }
     fill.lost(blocks, because: "\(why)", at: Clock.steady)
     bell.ring()
   }
