@@ -41,23 +41,36 @@ private final class Queue<Item: Sendable>: Party, @unchecked Sendable {
   private var waiting: [Item] = []
   private var finishers: [UnsafeContinuation<Void, Never>] = unsafe []
   var readyAt: UInt64 = 0
+  /// Some live longer than a world.
+  private weak var joined: Machine?
+
+  private func join() -> Machine {
+    let machine = unsafe Machine.current
+    if joined !== machine {
+      joined = machine
+      readyAt = 0
+      waiting = []
+      machine.join(self)
+    }
+    return machine
+  }
 
   init(name: String, inBatches: Bool, _ consume: @escaping @Sendable ([Item]) -> Void) {
     self.name = name
     self.inBatches = inBatches
     self.consume = consume
-    unsafe Machine.current.join(self)
   }
 
   var waits: Bool { unsafe !waiting.isEmpty || !finishers.isEmpty }
 
   func submit(_ item: Item) {
-    let machine = unsafe Machine.current
+    let machine = join()
     if waiting.isEmpty { readyAt = max(readyAt, machine.now) + machine.delay(name) }
     waiting.append(item)
   }
 
   nonisolated(nonsending) func finish() async {
+    _ = join()
     unsafe await withUnsafeContinuation { continuation in unsafe finishers.append(continuation) }
   }
 

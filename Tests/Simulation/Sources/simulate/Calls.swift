@@ -38,6 +38,7 @@ enum Glibc {
 @unsafe func openat(_ root: Int32, _ path: String, _ flags: Int32, _ mode: mode_t) -> Int32 {
   let (handle, error) = unsafe Stage.disk.openFile(
     path, create: flags & O_CREAT != 0, folder: flags & O_DIRECTORY != 0)
+  if error == 0, flags & O_TRUNC != 0 { _ = unsafe Stage.disk.truncate(handle, to: 0) }
   if error != 0 { errno = error }
   return handle
 }
@@ -81,6 +82,35 @@ func fsync(_ handle: Int32) -> Int32 { answer(unsafe Stage.disk.sync(handle)) }
 
 @unsafe func unlinkat(_ root: Int32, _ path: String, _ flags: Int32) -> Int32 {
   answer(unsafe Stage.disk.unlink(path, folder: flags & AT_REMOVEDIR != 0))
+}
+
+@unsafe func renameat(_ a: Int32, _ from: String, _ b: Int32, _ to: String) -> Int32 {
+  answer(unsafe Stage.disk.rename(from, to))
+}
+
+func ftruncate(_ handle: Int32, _ size: off_t) -> Int32 { answer(unsafe Stage.disk.truncate(handle, to: Int(size))) }
+
+@discardableResult
+func posix_fadvise(_ handle: Int32, _ offset: off_t, _ count: off_t, _ advice: Int32) -> Int32 {
+  if advice == POSIX_FADV_DONTNEED { unsafe Stage.disk.forget(handle, Int(offset)..<Int(offset + count)) }
+  return 0
+}
+
+@unsafe func fstat(_ handle: Int32, _ into: UnsafeMutablePointer<stat>) -> Int32 {
+  unsafe describe(Stage.disk.inode(handle), into)
+}
+
+@unsafe func fstatat(_ root: Int32, _ path: String, _ into: UnsafeMutablePointer<stat>, _ flags: Int32) -> Int32 {
+  unsafe describe(Stage.disk.find(path), into)
+}
+
+@unsafe private func describe(_ inode: Inode?, _ into: UnsafeMutablePointer<stat>) -> Int32 {
+  guard let inode else { return answer(ENOENT) }
+  unsafe into.pointee.st_ino = UInt(inode.number)
+  unsafe into.pointee.st_size = inode.bytes.count
+  unsafe into.pointee.st_mtim = timespec(
+    tv_sec: Int(inode.modified / 1_000_000_000), tv_nsec: Int(inode.modified % 1_000_000_000))
+  return 0
 }
 
 @unsafe func fstatvfs(_ root: Int32, _ into: UnsafeMutablePointer<statvfs>) -> Int32 {

@@ -2,6 +2,7 @@
 // was not made durable may be there after a cut, or not, or in part, in any order.
 
 import Glibc
+import Loop
 
 /// A file or a folder.
 final class Inode {
@@ -13,8 +14,13 @@ final class Inode {
   var plate: [UInt8] = []
   /// By page: 0 clean, 1 written since the last sync, 2 dropped by a sync that failed and only in memory still.
   var pages: [UInt8] = []
-  /// Pages that take room.
+  /// Pages that take room, that are in memory, and that the disk has spoilt since they were written.
   var allocated: [Bool] = []
+  var inMemory: [Bool] = []
+  var spoilt: Set<Int> = []
+  let number: UInt64
+  /// When it was last written to, in nanoseconds.
+  var modified: UInt64 = 0
   var links = 0
   var handles = 0
 
@@ -23,7 +29,10 @@ final class Inode {
   var plateNames: [String: Inode] = [:]
   var pending: [String: [Inode?]] = [:]
 
-  init(isFolder: Bool) { self.isFolder = isFolder }
+  init(isFolder: Bool, number: UInt64) {
+    self.isFolder = isFolder
+    self.number = number
+  }
 
   var room: Int { allocated.count { $0 } * Self.page }
 
@@ -40,6 +49,7 @@ final class Inode {
     let count = (size + Self.page - 1) / Self.page
     pages.append(contentsOf: repeatElement(0, count: count - pages.count))
     allocated.append(contentsOf: repeatElement(false, count: count - allocated.count))
+    inMemory.append(contentsOf: repeatElement(false, count: count - inMemory.count))
   }
 
   /// The bytes of a page that both have; the last may be short.
@@ -48,6 +58,7 @@ final class Inode {
   /// Makes the page of the plate as it is in memory, up to `count` bytes of it.
   func settle(_ page: Int, count: Int = Inode.page) {
     let span = span(ofPage: page)
+    if count == Inode.page { spoilt.remove(page) }
     if plate.count < span.upperBound {
       plate.append(contentsOf: repeatElement(0, count: span.upperBound - plate.count))
     }
@@ -76,7 +87,7 @@ final class Disk {
     var isFull = false
   }
 
-  private(set) var root = Inode(isFolder: true)
+  private(set) var root = Inode(isFolder: true, number: 1)
   var weather = Weather()
   var dice: Dice
   /// Bytes that the file system holds, and what somebody else's files take of them.
@@ -89,12 +100,17 @@ final class Disk {
   /// Told of every new file and of every write.
   var created: (String, Inode) -> Void = { _, _ in }
   var written: (Inode, Range<Int>) -> Void = { _, _ in }
+  /// Objects' names that went without anybody's order.
+  private(set) var vanished: Set<String> = []
   /// Names that could not be removed.
   private(set) var stuck: Set<String> = []
   /// Asked before every call that changes something: a place for the power to go.
   var passed: (String) -> Void = { _ in }
   private var open: [Int32: (inode: Inode, path: String)] = [:]
   private var nextHandle: Int32 = 1_000_000
+  private var nextNumber: UInt64 = 1
+  /// Whether bytes were lost that had been durable, or reads failed.
+  private(set) var hasHarmed = false
 
   init(size: Int, dice: Dice) {
     self.size = size
@@ -154,7 +170,7 @@ final class Disk {
     if inode == nil, create {
       if let error = refusal("create \(path)", weather.open) { return (-1, error) }
       guard let (folder, name) = parent(path) else { return (-1, ENOENT) }
-      let made = Inode(isFolder: false)
+      let made = make(isFolder: false)
       folder.set(name, made)
       created(path, made)
       inode = made
@@ -172,6 +188,11 @@ final class Disk {
     guard let inode = open.removeValue(forKey: handle)?.inode else { return }
     inode.handles -= 1
     release(inode)
+  }
+
+  private func make(isFolder: Bool) -> Inode {
+    nextNumber += 1
+    return Inode(isFolder: isFolder, number: nextNumber)
   }
 
   private func release(_ inode: Inode) {
@@ -194,8 +215,10 @@ final class Disk {
     used += fresh * Inode.page
     for page in pages {
       inode.allocated[page] = true
+      inode.inMemory[page] = true
       inode.pages[page] = 1
     }
+    inode.modified = unsafe Machine.current.now
     unsafe inode.bytes.withUnsafeMutableBytes { target in
       unsafe target.baseAddress!.advanced(by: offset).copyMemory(from: source.baseAddress!, byteCount: count)
     }
@@ -204,10 +227,15 @@ final class Disk {
   }
 
   func read(_ handle: Int32, _ target: UnsafeMutableRawBufferPointer, at offset: Int) -> (Int, Int32) {
-    if isDead || fails(weather.read) { return (-1, EIO) }
+    if isDead { return (-1, EIO) }
+    if fails(weather.read) {
+      hasHarmed = true
+      return (-1, EIO)
+    }
     guard let inode = inode(handle) else { return (-1, EBADF) }
     let count = min(target.count, inode.bytes.count - offset)
     guard count > 0 else { return (0, 0) }
+    for page in offset / Inode.page...(offset + count - 1) / Inode.page { inode.inMemory[page] = true }
     unsafe inode.bytes.withUnsafeBytes { source in
       unsafe target.baseAddress!.copyMemory(from: source.baseAddress!.advanced(by: offset), byteCount: count)
     }
@@ -241,11 +269,41 @@ final class Disk {
     return isFailing ? EIO : 0
   }
 
+  func truncate(_ handle: Int32, to size: Int) -> Int32 {
+    if let error = refusal("ftruncate", weather.names) { return error }
+    guard let inode = inode(handle) else { return EBADF }
+    shorten(inode, to: size)
+    return 0
+  }
+
+  private func shorten(_ inode: Inode, to size: Int) {
+    inode.bytes.removeLast(max(0, inode.bytes.count - size))
+    inode.plate.removeLast(max(0, inode.plate.count - size))
+    let count = (size + Inode.page - 1) / Inode.page
+    used -= inode.allocated.dropFirst(count).count { $0 } * Inode.page
+    inode.pages = Array(inode.pages.prefix(count))
+    inode.allocated = Array(inode.allocated.prefix(count))
+    inode.inMemory = Array(inode.inMemory.prefix(count))
+    inode.modified = unsafe Machine.current.now
+  }
+
+  func rename(_ from: String, _ to: String) -> Int32 {
+    guard let inode = find(from), let (source, name) = parent(from), let (target, newName) = parent(to) else {
+      return ENOENT
+    }
+    if let error = refusal("rename \(to)", weather.names) { return error }
+    let replaced = target.names[newName]
+    target.set(newName, inode)
+    source.set(name, nil)
+    if let replaced { release(replaced) }
+    return 0
+  }
+
   func makeFolder(_ path: String) -> Int32 {
     guard let (folder, name) = parent(path) else { return ENOENT }
     guard folder.names[name] == nil else { return EEXIST }
     if let error = refusal("mkdir \(path)", weather.names) { return error }
-    folder.set(name, Inode(isFolder: true))
+    folder.set(name, make(isFolder: true))
     return 0
   }
 
@@ -273,13 +331,59 @@ final class Disk {
 
   // MARK: What happens to disks
 
-  /// Memory was short: what a failed sync dropped is read from the plate again.
-  func dropCaches() { each(root) { forget($0) } }
+  /// Memory was short: what it had more than the plate is gone.
+  func dropCaches() { each(root) { forget($0, $0.pages.indices) } }
 
-  private func forget(_ inode: Inode) {
-    for page in inode.pages.indices where inode.pages[page] == 2 {
+  func forget(_ handle: Int32, _ bytes: Range<Int>) {
+    guard let inode = inode(handle), !inode.pages.isEmpty else { return }
+    forget(
+      inode,
+      (bytes.lowerBound / Inode.page..<(bytes.upperBound + Inode.page - 1) / Inode.page)
+        .clamped(to: 0..<inode.pages.count))
+  }
+
+  private func forget(_ inode: Inode, _ pages: Range<Int>) {
+    for page in pages where inode.pages[page] != 1 {
+      inode.inMemory[page] = false
+      guard inode.pages[page] == 2 else { continue }
       inode.pages[page] = 0
       for index in inode.span(ofPage: page) { inode.bytes[index] = index < inode.plate.count ? inode.plate[index] : 0 }
+    }
+  }
+
+  /// Whether the first and the last of the bytes are in memory.
+  func isResident(_ handle: Int32, _ bytes: Range<Int>) -> Bool {
+    guard let inode = inode(handle), bytes.upperBound <= inode.bytes.count else { return true }
+    return inode.inMemory[bytes.lowerBound / Inode.page] && inode.inMemory[(bytes.upperBound - 1) / Inode.page]
+  }
+
+  /// Does harm to some file of an object: a bit turns over, an end is cut off, the name vanishes.
+  func harm() {
+    let victims = files(below: "objects").filter {
+      !$0.path.hasSuffix(".sums") && !$0.inode.bytes.isEmpty && !$0.inode.pages.contains(1)
+    }
+    guard !victims.isEmpty, !isDead else { return }
+    let (path, inode) = victims[dice.roll(victims.count)]
+    hasHarmed = true
+    switch dice.roll(5) {
+    case 0:
+      let size = dice.roll(inode.bytes.count)
+      Trace.say("\(path) is cut at \(size)")
+      for page in size / Inode.page..<inode.pages.count { inode.spoilt.insert(page) }
+      shorten(inode, to: size)
+    case 1:
+      Trace.say("\(path) vanishes")
+      vanished.insert(path)
+      if let (folder, name) = parent(path) { folder.set(name, nil) }
+      release(inode)
+    default:
+      let at = dice.roll(inode.bytes.count)
+      let page = at / Inode.page
+      guard inode.pages[page] != 1, at < inode.plate.count else { return }
+      Trace.say("\(path) rots at \(at)")
+      inode.plate[at] ^= 4
+      inode.spoilt.insert(page)
+      if inode.inMemory[page] { inode.pages[page] = 2 } else { inode.bytes[at] = inode.plate[at] }
     }
   }
 
@@ -345,6 +449,7 @@ final class Disk {
     inode.pages = Array(repeating: 0, count: count)
     inode.allocated = Array(inode.allocated.prefix(count))
     inode.allocated.append(contentsOf: repeatElement(false, count: count - inode.allocated.count))
+    inode.inMemory = Array(repeating: false, count: count)
   }
 
   private func count(_ folder: Inode) {

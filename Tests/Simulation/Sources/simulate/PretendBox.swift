@@ -10,19 +10,19 @@ import S3
 /// What `OpenTitles` keeps open: only who, what and which file.
 @EventLoop
 final class Playable {
-  let file: ObjectFile
+  let reader: ObjectReader?
   let object: StoredObject
-  let download: Download
+  private let download: DownloadID
   private let played: @EventLoop (DownloadID) -> Void
 
-  init(download: Download, object: StoredObject, file: ObjectFile, played: @escaping @EventLoop (DownloadID) -> Void) {
-    self.file = file
-    self.object = object
-    self.download = download
+  init(download: Download, _ reader: ObjectReader, played: @escaping @EventLoop (DownloadID) -> Void) {
+    self.reader = reader
+    object = reader.object
+    self.download = download.id
     self.played = played
   }
 
-  func touch() { played(download.id) }
+  func touch() { played(download) }
 }
 
 /// What a user is told.
@@ -61,7 +61,9 @@ final class PretendBox {
         endpoint: endpoint, credentials: nil, connectTimeout: .seconds(2), stallTimeout: .seconds(4), caFile: nil))
     fills = Fills(
       writer: writer, volume: volume, origin: origin, settings: settings, bytesPerSecond: nil, log: EventLog())
-    titles = OpenTitles(volume: volume, ledger: ledger)
+    let losses = Losses(writer: writer, log: EventLog())
+    titles = OpenTitles(Shelf(ledger: ledger, volume: volume, fills: fills, losses: losses, log: EventLog()))
+    fills.heardOfBlocks = { [unowned self] in titles.heardOfBlocks(of: $0) }
     titles.played = { [unowned self] in played($0) }
     fills.willDecide = { [unowned self] in flushPlays() }
     writer.onCommit { [volume, weak self] change in
@@ -106,6 +108,10 @@ final class PretendBox {
       }
     }
     for object in change.goneObjects { fills.forget(object) }
+    for object in change.damagedObjects {
+      fills.lookAgain(object)
+      titles.damaged(object)
+    }
     if change.queueChanged { fills.schedule() }
   }
 

@@ -46,6 +46,7 @@ final class World {
   private var isSlow = false
   private var cuts = 0
   private var plays = 0
+  private var refusals = 0
   private var steps = 0
   private let isCalm: Bool
   private let mapSize: Int
@@ -214,7 +215,7 @@ final class World {
     commitFaults = 0
     Trace.say("the power comes back")
     try begin()
-    checkers.limitsChanged(promised: try promised())
+    checkers.limitsChanged(charged)
   }
 
   /// Everything that was in memory ends; nothing of it reaches the disk.
@@ -255,10 +256,9 @@ final class World {
     try begin()
   }
 
-  private func promised() throws -> Int {
-    guard let box else { return 0 }
-    let usage = try box.read { ledger, tx in try ledger.boxUsage(in: tx) }
-    return usage.filling - usage.fillingStored
+  /// What the box's disk is charged.
+  private var charged: BoxUsage {
+    (try? box?.read { ledger, tx in try ledger.boxUsage(in: tx) }) ?? BoxUsage()
   }
 
   // MARK: The end
@@ -272,6 +272,7 @@ final class World {
     }
     calm()
     try rest()
+    try playAll()
     if let box { try checkers.checkRest(box.ledger) }
     guard checkers.violation == nil else { return }
     try restart()
@@ -319,10 +320,11 @@ final class World {
     case 80..<89:
       origin.weather = dice.roll(5) < 2 ? .fair : dice.pick(PretendOrigin.Weather.allCases)
       Trace.say("the origin is \(origin.weather)")
-    case 89..<96: changeDisk()
+    case 89..<94: changeDisk()
+    case 94..<96: disk.harm()
     default:
       disk.foreign = dice.roll(3) == 0 ? 0 : dice.roll(disk.size)
-      checkers.limitsChanged(promised: (try? promised()) ?? 0)
+      checkers.limitsChanged(charged)
     }
   }
 
@@ -355,7 +357,7 @@ final class World {
     policy.capacity = dice.pick([nil, 5, 8, 12].map { $0.map { $0 * Self.block + 1 } })
     policy.reserve = dice.pick([0, 1, Self.block])
     checkers.policy = policy
-    checkers.limitsChanged(promised: (try? promised()) ?? 0)
+    checkers.limitsChanged(charged)
     box?.use(policy, fills)
     Trace.say("new rules")
   }
@@ -434,31 +436,71 @@ final class World {
   }
 
   private func play() {
-    guard let box, let download = anyDownload() else { return }
-    let mine = life
+    guard let download = anyDownload() else { return }
     let user = dice.roll(12) == 0 ? dice.pick(Checkers.users) : download.user
+    let wish = Viewing(
+      offset: dice.number(), portion: 1 + dice.roll(Self.block), portions: 1 + dice.roll(6),
+      rest: UInt64(dice.pick([1, 30, 700])))
+    EventLoop.spawn { [self] in await play(download, user, wish) }
+  }
+
+  private struct Viewing {
+    var offset: UInt64
+    var portion: Int
+    var portions: Int
+    var rest: UInt64
+  }
+
+  /// As `API.play`, `Playable.prepare` and `Outgoing.pump` do it: what is known to be bad or missing is waited for, and
+  /// no byte goes out of a block that was not compared since it came from the disk.
+  private func play(_ download: Download, _ user: UserID, _ wish: Viewing) async {
+    let mine = life
     let wasDeleted = checkers.downloads[download.id]?.isLive == false
-    let portions = 1 + dice.roll(6)
-    let rest = UInt64(dice.pick([1, 30, 700]))
-    var chance = Dice(seed: dice.number())
-    EventLoop.spawn { [self] in
-      guard let playable = await box.open(user, download.id), mine == life, !isDead else { return }
-      plays += 1
-      checkers.expect(!wasDeleted && user == download.user, "6", "a deleted title is played")
-      var offset = chance.roll(playable.object.size)
-      for _ in 0..<portions {
-        guard mine == life, !isDead, offset < playable.object.size else { break }
-        let count = min(playable.object.size - offset, 1 + chance.roll(Self.block))
-        playable.touch()
-        var bytes = [UInt8](repeating: 0, count: count)
-        do throws(DiskError) {
-          let isWhole = unsafe try Self.read(playable.file, &bytes, offset)
-          checkers.expect(isWhole, "1", "the file of a completed title is too short")
-          if isWhole { checkers.played(bytes, at: offset, of: playable) }
-        } catch { break }
-        offset += count
-        try? await EventLoop.sleep(for: .milliseconds(Int64(rest)))
+    guard let box, let playable = await box.open(user, download.id), mine == life, !isDead else { return }
+    checkers.expect(!wasDeleted && user == download.user, "6", "a deleted title is played")
+    guard let reader = playable.reader, playable.object.size > 0 else { return }
+    reader.begin()
+    var position = Int(wish.offset % UInt64(playable.object.size))
+    let first = reader.block(at: position)
+    if reader.isDamaged || !reader.isVerified(first) {
+      guard case .ready = await reader.ready(first) else {
+        refusals += 1
+        return
       }
+    }
+    plays += 1
+    var warmedEnd = 0
+    for _ in 0..<wish.portions {
+      guard mine == life, !isDead, position < playable.object.size else { return }
+      let block = reader.block(at: position)
+      let bytes = playable.object.bytes(ofBlock: block)
+      let piece = position..<min(bytes.upperBound, position + wish.portion)
+      let isCold = position >= warmedEnd && !disk.isResident(reader.file.descriptor, piece)
+      if isCold || !reader.isVerified(block) {
+        warmedEnd = bytes.upperBound
+        guard case .ready = await reader.ready(block) else { return }
+        continue
+      }
+      var given = [UInt8](repeating: 0, count: piece.count)
+      let isWhole = unsafe try? Self.read(reader.file, &given, position)
+      guard mine == life, !isDead, let isWhole else { return }
+      checkers.expect(isWhole || disk.hasHarmed, "1", "the file of a completed title is too short")
+      guard isWhole else { return }
+      playable.touch()
+      checkers.played(given, at: position, of: playable)
+      position = piece.upperBound
+      try? await EventLoop.sleep(for: .milliseconds(Int64(wish.rest)))
+    }
+  }
+
+  /// Everything that is completed is played from end to end.
+  private func playAll() throws {
+    for download in checkers.downloads.values.sorted(by: { $0.id < $1.id })
+    where download.isLive && download.status == .completed {
+      EventLoop.spawn { [self] in
+        await play(download, download.user, Viewing(offset: 0, portion: Self.block, portions: 100, rest: 1))
+      }
+      try rest()
     }
   }
 
