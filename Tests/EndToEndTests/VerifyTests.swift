@@ -246,7 +246,7 @@ private struct Shelf {
     let seconds = Double(ProcessInfo.processInfo.environment["LARDER_VERIFY_LOAD_SECONDS"] ?? "") ?? 12
     let deadline = now() + seconds
     let threads = users.enumerated().map { number, user in
-      let load = Load(user: user, titles: titles, seed: UInt64(number), until: deadline)
+      let load = BusyUser(user: user, titles: titles, seed: UInt64(number), until: deadline)
       Thread.detachNewThread { load.run() }
       return load
     }

@@ -11,7 +11,7 @@ extension Volume {
   ///
   /// When it was given up, its removal is done perhaps, and nobody would remove what were made now. What is given up from
   /// here on is removed after this, since that thread keeps the order.
-  private static func isHeld(_ id: ObjectID, by writer: LedgerWriter) -> Bool {
+  static func isHeld(_ id: ObjectID, by writer: LedgerWriter) -> Bool {
     (try? writer.ledger.environment.read { tx in try writer.ledger.object(id, in: tx) != nil }) ?? false
   }
 

@@ -4,7 +4,7 @@ import Foundation
 import Glibc
 import Testing
 
-@LaneD @Suite("Abuse of connections", .serialized) struct AbuseTests {
+@LaneE @Suite("Abuse of connections", .serialized) struct AbuseTests {
   /// Connections for the abuse and a few for others.
   private static let places = Load.size(60, full: 500)
 

@@ -4,13 +4,6 @@ import Foundation
 import Glibc
 import Testing
 
-/// The lane of the suites that make a crowd.
-@globalActor actor LaneD {
-  static let shared = LaneD()
-  private nonisolated let thread = OwnThread(label: "lane D")
-  nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe thread.asUnownedSerialExecutor() }
-}
-
 /// A box with a crowd's victims in it: a title that all users have, and two users who want to be left in peace.
 struct Scene {
   let box: Box
@@ -88,7 +81,7 @@ struct Scene {
   }
 }
 
-@LaneD @Suite("Load", .serialized) struct LoadTests {
+@LaneE @Suite("Load", .serialized) struct LoadTests {
   @Test("idle and active connections, event streams and half-sent bodies cost what they must, and no byte is wrong")
   func crowd() throws {
     let scene = try Scene(["server": ["idle_timeout": "\"1h\"", "header_timeout": "\"1h\""]])

@@ -4,7 +4,7 @@ import Foundation
 import Glibc
 import Testing
 
-@LaneD @Suite("Abuse of the API", .serialized) struct LoopAbuseTests {
+@LaneE @Suite("Abuse of the API", .serialized) struct LoopAbuseTests {
   private nonisolated func start(_ user: User, _ contentID: String) -> String {
     request(
       "POST", "/api/downloads/start", headers: user.authorization,

@@ -4,7 +4,7 @@ import Foundation
 import Glibc
 import Testing
 
-@LaneD @Suite("Places", .serialized) struct PlacesTests {
+@LaneE @Suite("Places", .serialized) struct PlacesTests {
   private func health(_ client: LoadClient, _ statuses: Set<Int> = [200]) {
     client.ask(request("GET", "/healthz"), Expectation(statuses: statuses))
   }

@@ -46,7 +46,7 @@ final class OwnThread: SerialExecutor {
   nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe thread.asUnownedSerialExecutor() }
 }
 
-/// The lane of the suites whose disk fails.
+/// The lane of the suites whose disk fails, and of those that make a crowd.
 @globalActor actor LaneE {
   static let shared = LaneE()
   private nonisolated let thread = OwnThread(label: "lane E")

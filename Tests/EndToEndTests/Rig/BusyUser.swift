@@ -4,7 +4,7 @@ import Foundation
 import Synchronization
 
 /// Keeps a box busy.
-final class Load: Sendable {
+final class BusyUser: Sendable {
   private let port: Int
   private let authorization: [String: String]
   private let titles: [String]
