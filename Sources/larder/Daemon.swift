@@ -207,6 +207,7 @@ final class Daemon {
   /// Stops accepting, lets open responses finish, makes every finished chunk durable.
   func stop() async {
     log.notice("stopping", "finishing open responses, then stopping")
+    box.repair?.stop()
     async let drained: Void = server.drain(grace: Self.grace)
     async let adminDrained: Void = adminServer.drain(grace: Self.grace)
     await fills.stop()

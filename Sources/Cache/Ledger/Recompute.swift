@@ -48,6 +48,7 @@ extension Ledger {
     try dropUnreadable(&totals, in: tx, &change)
     try settleDownloads(&totals, in: tx, &change)
     try settleObjects(&totals, in: tx, &change)
+    try settleStarts(in: tx)
     try settleDiscards(&totals, in: tx)
     try settleCounters(totals, in: tx)
     try deriveRows(in: tx)
@@ -100,6 +101,7 @@ extension Ledger {
       guard key.count == 12 else { throw CorruptRecord(table: "blocks", reason: "a key of odd length") }
       _ = try BlockPage(value)
     }
+    try sift(starts, &totals, in: tx) { key, value in _ = try BlockStart(key: key, value: value) }
     do { _ = try scrubProgress(in: tx) } catch is CorruptRecord { try note(ScrubProgress(), in: tx) }
   }
 
@@ -250,6 +252,23 @@ extension Ledger {
     }
   }
 
+  /// Takes away beginnings of blocks that are there, or that no object has.
+  private func settleStarts(in tx: borrowing WriteTransaction) throws {
+    var key: [UInt8] = []
+    while let row = try tx.row(in: starts, after: key) {
+      key = row.key
+      let start = try BlockStart(key: key, value: row.value)
+      if let owner = try object(ObjectID(Key.number(in: key, at: 0)), in: tx), owner.state != .complete,
+        start.index < owner.blockCount,
+        (1..<owner.bytes(ofBlock: start.index).count).contains(start.length),
+        try checksum(ofBlock: start.index, of: owner.id, in: tx) == nil
+      {
+        continue
+      }
+      try tx.delete(starts, key)
+    }
+  }
+
   /// Takes away the bits of blocks that the object does not have.
   ///
   /// - Returns: the bytes of those whose bit is set.
@@ -296,6 +315,8 @@ extension Ledger {
   private func settleCounters(_ totals: Totals, in tx: borrowing WriteTransaction) throws {
     try tx.put(meta, Array("box".utf8), totals.box.record)
     try raise("next_object", to: totals.highestObject, in: tx)
+    // Counted again when they are asked for.
+    try tx.deleteAll(counts)
     try tx.deleteAll(users)
     for (user, usage) in totals.usages where usage != Usage() { try tx.put(users, Key.user(user), usage.record) }
   }

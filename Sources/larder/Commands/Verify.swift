@@ -43,7 +43,11 @@ struct Verify: ParsableCommand {
 
   func run() throws {
     let configuration = try ConfigurationFile.load(file.config)
-    if rebuild { try Rebuild(configuration).run { Terminal.say($0) } }
+    if rebuild {
+      try Owner(of: configuration.storage.path)?.become()
+      let report = InspectionReport(isJSON: json)
+      try Rebuild(configuration).run { Terminal.say(report.note("ledger", $0)) }
+    }
     let isSound = repair || rebuild ? try mend(configuration) : try look(configuration)
     if !isSound { throw ExitCode(1) }
   }
@@ -106,6 +110,9 @@ struct Verify: ParsableCommand {
     do { settings = try await Settings(configuration, makesKey: true) } catch {
       throw StartFailure.configuration("\(path): \(error)")
     }
+    let owner = try Owner(of: configuration.storage.path)
+    owner?.take("auth.key", below: configuration.storage.path)
+    try owner?.become()
     let daemon = try Daemon(settings, log: EventLog(logged))
     do {
       let summary = try await daemon.repair(report, bytesPerSecond: rate) {
@@ -125,6 +132,7 @@ struct Verify: ParsableCommand {
   /// Compares and changes nothing.
   private func look(_ configuration: Configuration) throws -> Bool {
     let path = configuration.storage.path
+    try Owner(of: path)?.become()
     let root: Int32
     do throws(DiskError) { root = try DataDirectory.open(path) } catch {
       throw StartFailure.configuration("storage.path: \(error)")
@@ -143,6 +151,34 @@ struct Verify: ParsableCommand {
       InspectionSummary(tally: inspection.tally, duration: Clock.steady.milliseconds - began.milliseconds), report)
     return inspection.tally.differences == 0
   }
+}
+
+/// The user whom the data directory belongs to, for a command that root has started: what root made there, the daemon
+/// could not open.
+private struct Owner {
+  private let user: uid_t
+  private let group: gid_t
+
+  /// Nil when there is nothing to change: this is not root, or root owns it.
+  init?(of path: String) throws(StartFailure) {
+    guard geteuid() == 0 else { return nil }
+    var status = stat()
+    guard unsafe stat(path, &status) == 0 else {
+      throw .configuration("storage.path: \(DiskError("look at \(path)", errno))")
+    }
+    guard status.st_uid != 0 else { return nil }
+    (user, group) = (status.st_uid, status.st_gid)
+  }
+
+  /// Works as that user from now on, for good (`setuid(2)`).
+  func become() throws(StartFailure) {
+    guard unsafe setgroups(0, nil) == 0, setgid(group) == 0, setuid(user) == 0 else {
+      throw .fault("\(DiskError("work as the owner of the data directory", errno))")
+    }
+  }
+
+  /// Gives a file to that user that may have been made a moment ago.
+  func take(_ name: String, below path: String) { _ = unsafe lchown("\(path)/\(name)", user, group) }
 }
 
 /// Standard output for lines, and a progress on standard error when that is a terminal.

@@ -43,12 +43,14 @@ final class Inspection {
     var finding: Finding
     /// On `Clock.steady`.
     var due: Timestamp
-    var looks: Int
   }
 
-  private var suspicions: [Suspicion] = []
+  /// Those that wait for the first further look, for the second, and so on; each in the order in which they are due.
+  private var suspicions = Inspection.waits.map { _ in Queue<Suspicion>() }
   /// How long after a look the next one is, in milliseconds.
   private static let waits: [Int64] = [1000, 2000]
+  /// How many suspicions are kept at the most: where everything is wrong, the walk waits for them.
+  private static let mostSuspicions = 20_000
   /// How many records are read in one look at the ledger.
   static let page = 256
 
@@ -88,11 +90,7 @@ final class Inspection {
     try inspectObjects()
     try inspectLinks()
     try inspectNames()
-    while let last = suspicions.last {
-      let wait = last.due.milliseconds - Clock.steady.milliseconds
-      if wait > 0 { usleep(UInt32(min(wait, 100)) * 1000) }
-      try advance()
-    }
+    try settle(downTo: 0)
   }
 
   func read<T>(_ body: (Ledger, borrowing ReadTransaction) throws -> T) throws -> T {
@@ -102,9 +100,17 @@ final class Inspection {
   // MARK: From suspicion to finding
 
   /// Something seems wrong.
-  func suspect(_ finding: Finding) {
-    suspicions.append(
-      Suspicion(finding: finding, due: Clock.steady.adding(milliseconds: Self.waits[0]), looks: 0))
+  func suspect(_ finding: Finding) throws {
+    suspicions[0].append(Suspicion(finding: finding, due: Clock.steady.adding(milliseconds: Self.waits[0])))
+    try settle(downTo: Self.mostSuspicions)
+  }
+
+  /// Waits until no more than so many suspicions are left.
+  private func settle(downTo count: Int) throws {
+    while suspicions.reduce(0, { $0 + $1.count }) > count {
+      try advance()
+      usleep(20_000)
+    }
   }
 
   private func confirm(_ finding: Finding) {
@@ -119,17 +125,16 @@ final class Inspection {
     pace.rest(after: bytes)
     progress(tally)
     let now = Clock.steady
-    while let first = suspicions.first, first.due <= now {
-      suspicions.removeFirst()
-      guard let still = try lookAgain(at: first.finding) else { continue }
-      let looks = first.looks + 1
-      if looks == Self.waits.count {
-        confirm(still)
-      } else {
-        let due = Clock.steady.adding(milliseconds: Self.waits[looks])
-        // Kept in the order in which they are due.
-        let place = suspicions.firstIndex { $0.due > due } ?? suspicions.endIndex
-        suspicions.insert(Suspicion(finding: still, due: due, looks: looks), at: place)
+    for look in suspicions.indices {
+      while let first = suspicions[look].first, first.due <= now {
+        suspicions[look].removeFirst()
+        guard let still = try lookAgain(at: first.finding) else { continue }
+        if look + 1 == Self.waits.count {
+          confirm(still)
+        } else {
+          let due = Clock.steady.adding(milliseconds: Self.waits[look + 1])
+          suspicions[look + 1].append(Suspicion(finding: still, due: due))
+        }
       }
     }
   }
@@ -161,6 +166,24 @@ final class Inspection {
   }
 
   func note(unknown name: String) { tally.unknown.append(name) }
+}
+
+/// First in, first out.
+private struct Queue<Element> {
+  private var elements: [Element] = []
+  private var head = 0
+
+  var count: Int { elements.count - head }
+  var first: Element? { head < elements.count ? elements[head] : nil }
+
+  mutating func append(_ element: Element) { elements.append(element) }
+
+  mutating func removeFirst() {
+    head += 1
+    guard head == elements.count || head > 1024 && head > elements.count / 2 else { return }
+    elements.removeFirst(head)
+    head = 0
+  }
 }
 
 /// Holds a reader back to so many bytes a second.

@@ -18,7 +18,7 @@ extension Inspection {
         noteIfCut(download, path)
         guard download.status == .completed else { continue }
         count(links: 1)
-        if let finding = try judgeLink(of: download) { suspect(finding) }
+        if let finding = try judgeLink(of: download) { try suspect(finding) }
       }
       try advance()
       after = next
@@ -71,11 +71,11 @@ extension Inspection {
         for name in names.sorted() { try body(name) }
         try advance()
       }
-    } catch let error as DiskError { suspect(.unreadable(path: folder, error)) }
+    } catch let error as DiskError { try suspect(.unreadable(path: folder, error)) }
   }
 
   private func consider(_ path: String) throws {
-    if let finding = try judgeName(path) { suspect(finding) }
+    if let finding = try judgeName(path) { try suspect(finding) }
   }
 
   /// Whether a name in `objects` or below `downloads` belongs to something.

@@ -10,8 +10,8 @@ extension Inspection {
     while let place = after {
       let (objects, next) = try read { ledger, tx in try ledger.objects(after: place, limit: Self.page, in: tx) }
       for object in objects {
-        for finding in try judgeFile(of: object) { suspect(finding) }
-        for finding in try compare(object, blocks: [0..<object.blockCount], whole: true) { suspect(finding) }
+        for finding in try judgeFile(of: object) { try suspect(finding) }
+        for finding in try compare(object, blocks: [0..<object.blockCount], whole: true) { try suspect(finding) }
         count(objects: 1)
         try advance()
       }

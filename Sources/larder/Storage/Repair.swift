@@ -130,12 +130,19 @@ final class Repair {
         })
       sink.finish()
     }
-    for await finding in findings {
-      let outcome: MendOutcome
-      do { outcome = try await mend(finding) } catch { outcome = .failed("\(error)") }
-      count(outcome)
-      await say(report.line(finding, outcome))
+    // A cancelled task hears of no more findings.
+    await withTaskCancellationHandler {
+      for await finding in findings {
+        let outcome: MendOutcome
+        do { outcome = try await mend(finding) } catch { outcome = .failed("\(error)") }
+        count(outcome)
+        await say(report.line(finding, outcome))
+      }
+    } onCancel: {
+      flag.raise()
     }
+    // Nothing of it runs any more.
+    await worker.run {}
     return try outcome.take().get()
   }
 
@@ -158,7 +165,7 @@ final class Repair {
     let bell = Bell()
     var stored = -1
     var moved = Clock.steady
-    while !awaited.isEmpty, !stopFlag.isRaised {
+    while !awaited.isEmpty, !stopFlag.isRaised, !Task.isCancelled {
       var sum = 0
       for (id, (object, findings)) in awaited {
         let now = try box.read { ledger, tx in try ledger.object(id, in: tx) }

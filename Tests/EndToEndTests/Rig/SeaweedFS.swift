@@ -119,7 +119,11 @@ struct SeaweedFS: Sendable {
     return try Bytes(file: file)
   }
 
-  private func url(key: String) -> String { "http://127.0.0.1:\(port)/\(Self.bucket)/\(key)" }
+  private func url(key: String) -> String {
+    let plain = CharacterSet(charactersIn: "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/")
+    let encoded = key.addingPercentEncoding(withAllowedCharacters: plain) ?? key
+    return "http://127.0.0.1:\(port)/\(Self.bucket)/\(encoded)"
+  }
 
   /// What the server answers. curl signs by Signature Version 4 too, by code that is not ours.
   @discardableResult private static func curl(_ arguments: [String]) throws -> String {
