@@ -172,7 +172,7 @@ private struct Owner {
 
   /// Works as that user from now on, for good (`setuid(2)`).
   func become() throws(StartFailure) {
-    guard unsafe setgroups(0, nil) == 0, setgid(group) == 0, setuid(user) == 0 else {
+    guard setgroups(0, nil) == 0, setgid(group) == 0, setuid(user) == 0 else {
       throw .fault("\(DiskError("work as the owner of the data directory", errno))")
     }
   }
