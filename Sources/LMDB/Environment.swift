@@ -12,6 +12,7 @@ internal import Glibc
 ///   closing either environment would drop the locks of both.
 public final class Environment: Sendable {
   private let gate: Gate
+  private let path: String
 
   /// Opens, or makes, `data.mdb` and `lock.mdb` (mode 0640) in a directory that exists (`mdb_env_open`).
   ///
@@ -24,10 +25,13 @@ public final class Environment: Sendable {
   ///     takes address space, not memory, and a file that is larger already is mapped whole.
   ///   - maxTables: how many tables may be opened by name.
   ///   - maxReaders: how many read transactions all processes may have at a time.
-  ///   - readOnly: never writes to the file; for looking at the environment of a running daemon.
+  ///   - readOnly: never writes to the file.
+  ///   - locksInMemory: has the lock file lie in memory, for the one process that writes: each read writes into that file,
+  ///     and must not wait for a disk that is slow or frozen.
   /// - Throws: `isCorrupted` when `data.mdb` is no LMDB file of this version, else the `errno` of the system.
   public init(
-    path: String, mapSize: Int, maxTables: Int, maxReaders: Int = 126, readOnly: Bool = false
+    path: String, mapSize: Int, maxTables: Int, maxReaders: Int = 126, readOnly: Bool = false,
+    locksInMemory: Bool = false
   ) throws(LMDBError) {
     let operation = "open \(path)"
     guard let size = Self.rounded(mapSize), let tables = UInt32(exactly: maxTables),
@@ -42,8 +46,11 @@ public final class Environment: Sendable {
     if size > 0 { try unsafe check(mdb_env_set_mapsize(environment, size), operation) }
     try unsafe check(mdb_env_set_maxdbs(environment, tables), operation)
     try unsafe check(mdb_env_set_maxreaders(environment, readers), operation)
-    if !readOnly { try Room.setAsideForReaders(path: path, readers: maxReaders) }
+    self.path = path
     let flags = MDB_NOTLS | (readOnly ? MDB_RDONLY : 0)
+    if locksInMemory { LockFile.moveToMemory(path) }
+    LockFile.forgetLostLink(path)
+    if !readOnly { try LockFile.setAside(in: path, readers: maxReaders, operation) }
     try unsafe check(mdb_env_open(environment, path, UInt32(flags), 0o640), operation)
   }
 
@@ -155,11 +162,8 @@ public final class Environment: Sendable {
     guard let environment = try? unsafe gate.enter("look for the file") else { return false }
     defer { gate.leave() }
     var descriptor: Int32 = -1
-    var path: UnsafePointer<CChar>?
-    guard unsafe mdb_env_get_fd(environment, &descriptor) == MDB_SUCCESS,
-      unsafe mdb_env_get_path(environment, &path) == MDB_SUCCESS, let path = unsafe path
-    else { return false }
-    return unsafe Room.is(descriptor, named: String(cString: path) + "/data.mdb")
+    guard unsafe mdb_env_get_fd(environment, &descriptor) == MDB_SUCCESS else { return false }
+    return Room.is(descriptor, named: path + "/data.mdb")
   }
 
   /// Whether LMDB has given the environment up after a failed write of its meta page (`MDB_PANIC`).

@@ -1,9 +1,9 @@
-// Disk blocks that are got before they are needed: a commit, or a page of the lock file, must not find the disk full.
+// Disk blocks that are got before they are needed, and whether an open file is still where it was.
 
 internal import CLMDB
 internal import Glibc
 
-/// Room on the file system for LMDB's two files.
+/// Room on the file system, and a place in it.
 enum Room {
   /// Has the file system keep the first `bytes` of an open file for it, whatever the file's size is.
   static func setAside(_ bytes: Int, of descriptor: Int32, _ operation: String) throws(LMDBError) {
@@ -12,21 +12,6 @@ enum Room {
       if result == 0 { return }
       guard result == -EINTR else { throw LMDBError(code: -result, operation: operation) }
     }
-  }
-
-  /// Gives `lock.mdb` its blocks before LMDB maps it: it makes the file sparse, and the first touch of a page for which
-  /// a full disk has no block ends the process (`SIGBUS`).
-  ///
-  /// Only before the environment is opened: closing the file drops this process's locks on it.
-  static func setAsideForReaders(path: String, readers: Int) throws(LMDBError) {
-    let operation = "make room for \(path)/lock.mdb"
-    let descriptor = unsafe open("\(path)/lock.mdb", O_RDWR | O_CREAT | O_CLOEXEC, 0o640)
-    guard descriptor >= 0 else { throw LMDBError(code: errno, operation: operation) }
-    defer { close(descriptor) }
-    do throws(LMDBError) {
-      // Generously: a slot takes a cache line, which is 64 bytes, or 128 on some machines.
-      try setAside((readers + 8) * 128, of: descriptor, operation)
-    } catch { guard error.code == EOPNOTSUPP else { throw error } }
   }
 
   /// Whether a path names the open file.

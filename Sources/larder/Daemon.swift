@@ -49,7 +49,7 @@ final class Daemon {
       try DataDirectory.prepare(path)
       lock = try DataDirectory.lock(path)
     } catch let error as DiskError {
-      throw error.isOutOfSpace
+      throw error.mayMend
         ? StartFailure.temporary("the data directory: \(error)")
         : StartFailure.configuration("storage.path: \(error)")
     } catch {
@@ -77,6 +77,13 @@ final class Daemon {
     adminServer = HTTPServer(handler: AdminAPI(box), limits: settings.adminLimits)
     scrub.isBusy = { [unowned box] in box.isBusy }
     scrub.checked = { [metrics] in metrics.count(.scrubBytes, by: $0) }
+    writer.onRoom { [log] isShort in
+      if isShort {
+        log.warning("ledger.room", "the disk is full: nothing new is taken until the ledger has room again")
+      } else {
+        log.notice("ledger.room", "the ledger has room again")
+      }
+    }
     writer.onCommit { [volume, box] change in
       volume.remove(change.discards)
       EventLoop.submit { box.committed(change) }
@@ -167,7 +174,7 @@ final class Daemon {
         volume.remove(part, mayBeGone: true) { [log] removed in
           guard removed < part.count else { return }
           log.warning(
-            "start.discards", "\(part.count - removed) files cannot be removed now; the next start tries again")
+            "start.discards", "\(part.count - removed) files cannot be removed now; it is tried again")
         }
       }
     } catch { log.fault("start.discards", "the list of files to remove cannot be read: \(error)") }

@@ -50,7 +50,7 @@ public final class Ledger: Sendable {
   public init(
     path: String, mapSize: Int = 64 << 20, readOnly: Bool = false, checking depth: Environment.CheckDepth = .roots
   ) throws {
-    let environment = try Environment(path: path, mapSize: mapSize, maxTables: 24, readOnly: readOnly)
+    let environment = try Environment(path: path, mapSize: mapSize, maxTables: 24, readOnly: readOnly, locksInMemory: !readOnly)
     self.environment = environment
     if let damage = try environment.damage(in: path, depth) { throw LedgerError.damaged(damage) }
     func open(_ name: String) throws -> Table {

@@ -4,6 +4,7 @@
 import Access
 import Cache
 import HTTP
+import LMDB
 import Loop
 
 /// Answers requests; the server's one handler.
@@ -131,7 +132,10 @@ final class API: RequestHandler {
     do {
       _ = try box.read { try $0.boxUsage(in: $1) }
     } catch { reasons.append("the ledger cannot be read: \(error)") }
-    if isReadiness, box.volume.freeBytes == nil { reasons.append("the data directory is not there") }
+    if isReadiness {
+      if box.volume.freeBytes == nil { reasons.append("the data directory cannot be asked for its free bytes") }
+      if !box.writer.ledger.environment.isInPlace() { reasons.append("\(LedgerLoss.NotInPlace())") }
+    }
     let body = DownloadView.json { writer in
       writer.object { writer in
         writer.field("status", reasons.isEmpty ? "ok" : "failing")

@@ -27,7 +27,7 @@ enum DataDirectory {
   /// Makes the directory alone, for the key that is made in it at the first start.
   static func prepareForKey(_ path: String) throws(StartFailure) {
     do throws(DiskError) { try make(path, mode: 0o755) } catch {
-      throw .configuration("storage.path: \(error)")
+      throw error.mayMend ? .temporary("the data directory: \(error)") : .configuration("storage.path: \(error)")
     }
   }
 

@@ -67,5 +67,8 @@ struct DiskError: Error, Sendable, Hashable, CustomStringConvertible {
 
   var isOutOfSpace: Bool { code == ENOSPC || code == EDQUOT }
 
+  /// Whether the disk may be well the next time, with nothing changed in the configuration.
+  var mayMend: Bool { isOutOfSpace || code == EIO || code == EROFS }
+
   var description: String { "cannot \(operation): \(unsafe String(cString: strerror(code)))" }
 }

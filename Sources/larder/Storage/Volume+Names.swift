@@ -59,13 +59,14 @@ extension Volume {
   /// would leave the link for ever.
   func link(_ id: ObjectID, at path: String) async throws(DiskError) {
     let root = root
-    try await disk.run { [ledger] () throws(DiskError) in
+    try await disk.run { [ledger, removals] () throws(DiskError) in
       let isWanted = try? ledger.ledger.environment.read { tx in
         try ledger.ledger.owners(of: id, in: tx).contains { owner in
           try ledger.ledger.download(owner, in: tx).map { ledger.link(of: $0) == path } ?? false
         }
       }
       guard isWanted ?? false else { return }
+      removals.keep(path)
       let folder = String(path[..<path.lastIndex(of: "/")!])
       guard unsafe mkdirat(root, folder, 0o755) == 0 || errno == EEXIST else {
         throw DiskError("make \(folder)", errno)
@@ -85,54 +86,9 @@ extension Volume {
     }
   }
 
-  /// Removes what the ledger has given up and then strikes it off there. What cannot be removed stays on the list.
-  ///
-  /// - Parameters:
-  ///   - mayBeGone: they are left from before a crash, which may have come between the removal and its record.
-  ///   - done: called with how many were struck off, on the writer's thread.
+  /// Removes what the ledger has given up; see ``Removals``.
   func remove(_ discards: [Discard], mayBeGone: Bool = false, done: @escaping @Sendable (Int) -> Void = { _ in }) {
-    guard !discards.isEmpty else { return done(0) }
-    // Until they are struck off, the ledger counts their bytes as still to come free: they must not come twice, and what
-    // cannot be removed does not come at all.
-    let doubted = discards.reduce(0) { $0 + $1.bytes }
-    if mayBeGone { ledger.unsettled.add(doubted) }
-    disk.post { [root, ledger] in
-      if !mayBeGone { ledger.unsettled.add(doubted) }
-      var folders: Set<String> = []
-      let removed = discards.filter { discard in
-        let tails = discard.path.hasPrefix("objects/") ? ["", ".sums", ".sums.new"] : [""]
-        let left = tails.filter { unsafe unlinkat(root, discard.path + $0, 0) < 0 && errno != ENOENT }
-        guard left.isEmpty else { return false }
-        folders.insert(String(discard.path[..<discard.path.lastIndex(of: "/")!]))
-        return true
-      }
-      // A user's folder goes with its last title; ENOTEMPTY is the usual answer.
-      for folder in folders where folder != "objects" {
-        guard unsafe unlinkat(root, folder, AT_REMOVEDIR) == 0 else { continue }
-        folders.remove(folder)
-        folders.insert("downloads/users")
-      }
-      // A name is gone only when its folder says so on the disk; struck off before, it could come back for good.
-      let isDurable = folders.allSatisfy { folder in
-        do throws(DiskError) {
-          do throws(DiskError) { try DataDirectory.synchronize(folder, below: root) } catch {
-            // The folder went in an earlier try, which may have ended before that was durable.
-            guard error.code == ENOENT else { throw error }
-            try DataDirectory.synchronize("downloads/users", below: root)
-          }
-          return true
-        } catch { return false }
-      }
-      guard !removed.isEmpty, isDurable else { return done(0) }
-      let bytes = removed.reduce(0) { $0 + $1.bytes }
-      ledger.submit { ledger, tx, _ in
-        try ledger.settle(removed, in: tx)
-      } done: { result in
-        guard case .success = result else { return done(0) }
-        ledger.unsettled.add(-bytes)
-        done(removed.count)
-      }
-    }
+    removals.remove(discards, mayBeGone: mayBeGone, done: done)
   }
 
   /// Waits until the disk's thread has done what was handed to it before: a file that was given up is then gone.

@@ -50,6 +50,7 @@ final class Volume: Sendable {
   /// Looks at single blocks: somebody may wait for one while a whole title is digested.
   private let inspector: Worker
   private let backlog: Backlog
+  let removals: Removals
 
   private struct Written: Sendable {
     let block: BlockWrite
@@ -77,6 +78,7 @@ final class Volume: Sendable {
     self.opener = Worker(name: "open")
     self.digester = Worker(name: "digest")
     self.inspector = Worker(name: "inspect")
+    self.removals = Removals(root: root, disk: disk, ledger: ledger)
     let backlog = Backlog()
     self.backlog = backlog
     self.syncer = BatchWorker(name: "sync") { written in

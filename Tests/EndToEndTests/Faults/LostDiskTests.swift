@@ -11,7 +11,7 @@ import Testing
   func fullDisk() throws {
     for kind in DiskImage.Kind.allCases {
       let image = try DiskImage(kind)
-      let titles = (0..<4).map { Title(size: $0 < 3 ? 2 << 20 : 1 << 20) }
+      let titles = (0..<5).map { Title(size: $0 == 3 ? 1 << 20 : 2 << 20) }
       let box = try FaultyBox(
         ["quota": ["default": "\((6 << 20) + 1000)", "playing_grace": "\"0s\""], "storage": ["reserve": "0"]],
         data: image.path + "/larder")
@@ -22,23 +22,24 @@ import Testing
         return id
       }
       try image.fill()
-      #expect(image.freeBytes == 0, "\(kind)")
+      // XFS keeps a little for itself that it counts as free and gives to nobody.
+      #expect(image.freeBytes < 64 << 10, "\(kind)")
       try box.compareAnswers()
+      #expect(try box.ann.play(ids[2]).status == 200, "now the order is 0, 1, 2 or 1, 0, 2")
       #expect(try box.bob.tryStart(Title(size: 1)).status == 404, "the origin is asked")
       // Changes by the hundred, each a commit, need no room but the ledger's own.
       for _ in 0..<100 {
         #expect(try box.ann.ask("PUT", "/api/downloads/\(ids[0])/pin").status == 200)
         #expect(try box.ann.ask("DELETE", "/api/downloads/\(ids[0])/pin").status == 200)
       }
-      // Nothing of ann's is to go for bob when he may not have it anyway: his start has no room, hers makes some.
+      // What nobody owns any more goes for the next title, and then what was wanted longest ago.
       try box.delete(ids[0])
-      try eventually("its room is free: \(kind)") { image.freeBytes >= 2 << 20 ? true : nil }
+      let fourth = try box.start("ann", titles[3])
+      try box.complete(fourth)
       try image.fill()
-      let last = try box.start("ann", titles[3])
-      let gone = try box.ann.download(ids[1])
-      #expect(gone.error?.code?.text == "evicted", "\(kind): \(gone)")
+      let fifth = try box.start("ann", titles[4])
       try box.wasEvicted(ids[1])
-      try box.complete(last)
+      try box.complete(fifth)
       try image.clear()
       try box.settle()
       #expect(box.endings.isEmpty)
@@ -52,7 +53,7 @@ import Testing
     let id = try box.start("ann", titles[0])
     try box.complete(id)
     #expect(try box.box.terminate() == .exited(0))
-    try box.disk.plan(DiskRule(call: .ledgerRoom, first: 2, action: .fail(ENOSPC)))
+    try box.disk.plan(DiskRule(call: .ledgerRoom, action: .fail(ENOSPC)))
     try box.box.start()
     try box.box.logged(event: "ledger.room")
     let refused = try box.bob.tryStart(titles[1])
@@ -95,6 +96,7 @@ import Testing
     let titles = try FaultTitles.shared()
     for isMount in [false, true] {
       let folder = isMount ? image.path : Scratch.shared.path("folder")
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
       let box = try FaultyBox(data: folder + "/larder")
       let id = try box.start("ann", titles[0])
       try box.complete(id)
@@ -183,7 +185,7 @@ import Testing
     #expect(box.endings.isEmpty)
   }
 
-  @Test("a reader of the ledger that died does not make it grow for ever")
+  @Test("another process that reads the ledger and dies, or never ends, does not make it grow for ever")
   func deadReader() throws {
     let box = try FaultyBox()
     let id = try box.start("ann", FaultTitles.shared()[0])
@@ -191,9 +193,11 @@ import Testing
     let program = try StaleReader.compiled.get()
     let reader = try Program(program, [box.data + "/ledger"])
     try eventually("it reads", explain: reader.errors) { reader.output.contains("reading") ? true : nil }
-    reader.signal(SIGKILL)
-    try reader.wait()
-    // Each takes fresh pages as long as the dead one holds the old.
+    let dead = try Program(program, [box.data + "/ledger"])
+    try eventually("it reads", explain: dead.errors) { dead.output.contains("reading") ? true : nil }
+    dead.signal(SIGKILL)
+    try dead.wait()
+    // Each would take fresh pages as long as somebody holds the old.
     for _ in 0..<300 {
       #expect(try box.ann.ask("PUT", "/api/downloads/\(id)/pin").status == 200)
       #expect(try box.ann.ask("DELETE", "/api/downloads/\(id)/pin").status == 200)

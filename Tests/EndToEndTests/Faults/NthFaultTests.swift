@@ -164,17 +164,23 @@ func inParallel<Case: Sendable & CustomStringConvertible>(
 ) -> [String] {
   let next = Atomic<Int>(0)
   let failures = Mutex<[String]>([])
-  DispatchQueue.concurrentPerform(iterations: threads) { _ in
-    while true {
-      let index = next.add(1, ordering: .relaxed).oldValue
-      guard index < cases.count else { return }
-      do { try body(cases[index]) } catch {
-        let failure = "\(cases[index]): \(error)"
-        // At once: a long run may be ended before its end.
-        print(failure)
-        failures.withLock { $0.append(failure) }
+  let everybody = DispatchGroup()
+  for _ in 0..<threads {
+    everybody.enter()
+    Thread.detachNewThread {
+      defer { everybody.leave() }
+      while true {
+        let index = next.add(1, ordering: .relaxed).oldValue
+        guard index < cases.count else { return }
+        do { try body(cases[index]) } catch {
+          let failure = "\(cases[index]): \(error)"
+          // At once: a long run may be ended before its end.
+          print(failure)
+          failures.withLock { $0.append(failure) }
+        }
       }
     }
   }
+  everybody.wait()
   return failures.withLock { $0 }
 }

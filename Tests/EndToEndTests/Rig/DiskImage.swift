@@ -46,7 +46,9 @@ final class DiskImage {
 
   /// Cuts the power: what is not on the disk now never will be, and every call fails until it is mounted again
   /// (`FS_IOC_GOINGDOWN` without a flush of the log).
-  func cut() throws {
+  func cut() throws { try Self.cut(path) }
+
+  static func cut(_ path: String) throws {
     let descriptor = unsafe open(path, O_RDONLY | O_DIRECTORY)
     guard descriptor >= 0 else { throw RigFailure.call("open \(path)") }
     defer { close(descriptor) }

@@ -20,10 +20,13 @@ struct Inspection {
       findings += try ledger.auditFindings(in: tx).map { "the ledger: \($0)" }
       findings += try ledger.pendingDiscards(in: tx).map { "never removed: \($0.path)" }
       for name in try files(below: "objects") {
-        guard let number = UInt64(name, radix: 16), let object = try ledger.object(ObjectID(number), in: tx) else {
+        // An object's checksums lie beside it.
+        let stem = name.hasSuffix(".sums") ? String(name.dropLast(5)) : name
+        guard let number = UInt64(stem, radix: 16), let object = try ledger.object(ObjectID(number), in: tx) else {
           findings.append("a stray object: \(name)")
           continue
         }
+        guard stem == name else { continue }
         let size = try self.size("objects/" + name)
         objectBytes += object.state == .complete ? object.size : 0
         if object.state == .complete, size != object.size {

@@ -1,0 +1,69 @@
+// LMDB's lock file, in memory. Each read writes into it, so on a disk that is slow or frozen every read would wait; and a
+// full disk has no block for it. It holds nothing worth keeping. LMDB wants it beside its data file, so there stands a
+// symbolic link, which brings other processes that read to the same file.
+
+internal import CLMDB
+internal import Glibc
+
+/// Where `lock.mdb` of one environment lies.
+enum LockFile {
+  /// Has `lock.mdb` lie on a tmpfs from now on; where that cannot be done it stays on the disk.
+  ///
+  /// Only before the environment is opened by this process, and by its one writer: closing the file drops the locks that
+  /// this process has on it.
+  static func moveToMemory(_ directory: String) {
+    let path = "\(directory)/lock.mdb"
+    var status = stat()
+    if unsafe lstat(path, &status) == 0 {
+      // Whoever reads the environment now has its slot there.
+      if isInUse(path) { return }
+      if unsafe status.st_mode & S_IFMT == S_IFLNK && access(path, R_OK | W_OK) == 0 { return }
+    }
+    var template = Array("/dev/shm/larder-XXXXXX\0".utf8)
+    let isMade = unsafe template.withUnsafeMutableBytes { bytes in
+      unsafe mkdtemp(bytes.baseAddress!.assumingMemoryBound(to: CChar.self)) != nil
+    }
+    guard isMade else { return }
+    let folder = String(decoding: template.dropLast(), as: UTF8.self)
+    let fresh = path + ".new"
+    unsafe unlink(fresh)
+    guard unsafe symlink(folder + "/lock.mdb", fresh) == 0, unsafe rename(fresh, path) == 0 else {
+      unsafe rmdir(folder)
+      return
+    }
+  }
+
+  /// Takes a link away that leads nowhere, as after a boot: LMDB would follow it and find no folder.
+  static func forgetLostLink(_ directory: String) {
+    let path = "\(directory)/lock.mdb"
+    var status = stat()
+    guard unsafe lstat(path, &status) == 0, unsafe status.st_mode & S_IFMT == S_IFLNK else { return }
+    if unsafe Glibc.stat(path, &status) != 0, errno == ENOENT { unsafe unlink(path) }
+  }
+
+  /// Gives the file its blocks before LMDB maps it: it makes the file sparse, and the first touch of a page for which a
+  /// full disk has no block ends the process (`SIGBUS`).
+  ///
+  /// Only before the environment is opened, as above.
+  static func setAside(in directory: String, readers: Int, _ operation: String) throws(LMDBError) {
+    let descriptor = unsafe open("\(directory)/lock.mdb", O_RDWR | O_CREAT | O_CLOEXEC, 0o640)
+    guard descriptor >= 0 else { throw LMDBError(code: errno, operation: operation) }
+    defer { close(descriptor) }
+    do throws(LMDBError) {
+      // Generously: a slot takes a cache line, which is 64 bytes, or 128 on some machines.
+      try Room.setAside((readers + 8) * 128, of: descriptor, operation)
+    } catch { guard error.code == EOPNOTSUPP else { throw error } }
+  }
+
+  /// Whether another process has the environment open: it holds a lock on the first byte (`mdb_env_share_locks`).
+  private static func isInUse(_ path: String) -> Bool {
+    let descriptor = unsafe open(path, O_RDWR | O_CLOEXEC)
+    guard descriptor >= 0 else { return false }
+    defer { close(descriptor) }
+    var lock = flock()
+    lock.l_type = Int16(F_WRLCK)
+    lock.l_whence = Int16(SEEK_SET)
+    lock.l_len = 1
+    return unsafe fcntl(descriptor, F_GETLK, &lock) == 0 && lock.l_type != Int16(F_UNLCK)
+  }
+}
