@@ -11,7 +11,7 @@ import LMDB
 import Synchronization
 import Testing
 
-@LaneD @Suite("Crashes") struct CrashTests {
+@LaneE @Suite("Crashes") struct CrashTests {
   private func count(_ name: String) -> Int {
     ProcessInfo.processInfo.environment[name].flatMap { Int($0) } ?? 10
   }

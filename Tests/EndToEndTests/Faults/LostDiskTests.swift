@@ -6,7 +6,7 @@ import Glibc
 import LMDB
 import Testing
 
-@LaneD @Suite("A lost disk") struct LostDiskTests {
+@LaneE @Suite("A lost disk") struct LostDiskTests {
   @Test("on a disk that others have filled to the last byte everything plays, and deletes and evictions free room")
   func fullDisk() throws {
     for kind in DiskImage.Kind.allCases {
@@ -160,6 +160,24 @@ import Testing
     try image.mount()
     try box.start()
     try box.compareAnswers()
+    try box.settle()
+  }
+
+  @Test("a foreign file where an object is to be does not become part of it")
+  func strayFile() throws {
+    let box = try FaultyBox()
+    let titles = try FaultTitles.shared()
+    try box.complete(try box.start("ann", titles[0]))
+    let strays = (1..<6).map { box.data + "/objects/000000000000000\($0)" }
+    for path in strays where !FileManager.default.fileExists(atPath: path) {
+      try Data(Title.bytes(size: 1 << 20, seed: 7).array).write(to: URL(fileURLWithPath: path))
+    }
+    try box.complete(try box.start("bob", titles[1]))
+    // Those that are in nobody's way stay: there is no scan at the start.
+    for path in strays {
+      let size = try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int
+      if size == 1 << 20 { try FileManager.default.removeItem(atPath: path) }
+    }
     try box.settle()
   }
 

@@ -5,7 +5,7 @@ import Foundation
 import Glibc
 import Testing
 
-@LaneD @Suite("A sick disk") struct SickDiskTests {
+@LaneE @Suite("A sick disk") struct SickDiskTests {
   /// What a disk may say, and to which call.
   static let refusals: [(DiskCall, Int32)] = [
     (.objectWrite, ENOSPC), (.objectWrite, EDQUOT), (.objectWrite, EIO), (.objectWrite, EROFS),

@@ -1,6 +1,6 @@
 // Where the tests of this target run. They block (on processes, sockets and deadlines),
 // which a test on the shared pool of threads must not: it would hold up all others.
-// So each suite stands on one of four lanes, a thread each, one test after another.
+// So each suite stands on one of five lanes, a thread each, one test after another.
 
 import Dispatch
 
@@ -46,7 +46,7 @@ final class OwnThread: SerialExecutor {
   nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe thread.asUnownedSerialExecutor() }
 }
 
-/// The lane of the suites whose disk fails, and of those that make a crowd.
+/// The lane of the suites whose disk fails or whose box dies, and of those that make a crowd.
 @globalActor actor LaneE {
   static let shared = LaneE()
   private nonisolated let thread = OwnThread(label: "lane E")
