@@ -9,6 +9,7 @@ public enum CommitFaults {
 }
 
 /// Stands before LMDB's own function of this name.
+// swift-format-ignore: AlwaysUseLowerCamelCase
 func mdb_txn_commit(_ transaction: OpaquePointer?) -> Int32 {
   guard let code = unsafe CommitFaults.next() else { return unsafe CLMDB.mdb_txn_commit(transaction) }
   unsafe CLMDB.mdb_txn_abort(transaction)

@@ -21,7 +21,8 @@ var errno: Int32 {
   set { unsafe Stage.lastError = newValue }
 }
 
-private func answer(_ error: Int32) -> Int32 {
+private func answer(_ error: Int32, _ call: @autoclosure () -> String = "") -> Int32 {
+  Trace.detail("\(call()): \(error)")
   guard error != 0 else { return 0 }
   errno = error
   return -1
@@ -64,32 +65,37 @@ func flock(_ handle: Int32, _ operation: Int32) -> Int32 { 0 }
   return got
 }
 
-func fdatasync(_ handle: Int32) -> Int32 { answer(unsafe Stage.disk.sync(handle)) }
+func fdatasync(_ handle: Int32) -> Int32 {
+  answer(unsafe Stage.disk.sync(handle), "fdatasync \(unsafe Stage.disk.path(handle) ?? "")")
+}
 
-func fsync(_ handle: Int32) -> Int32 { answer(unsafe Stage.disk.sync(handle)) }
+func fsync(_ handle: Int32) -> Int32 {
+  answer(unsafe Stage.disk.sync(handle), "fsync \(unsafe Stage.disk.path(handle) ?? "")")
+}
 
 @unsafe func mkdir(_ path: String, _ mode: mode_t) -> Int32 {
   answer(unsafe Stage.disk.makeFolder(String(path.dropFirst("/box/".count))))
 }
 
 @unsafe func mkdirat(_ root: Int32, _ path: String, _ mode: mode_t) -> Int32 {
-  answer(unsafe Stage.disk.makeFolder(path))
+  answer(unsafe Stage.disk.makeFolder(path), "mkdir \(path)")
 }
 
 @unsafe func linkat(_ a: Int32, _ from: String, _ b: Int32, _ to: String, _ flags: Int32) -> Int32 {
-  answer(unsafe Stage.disk.link(from, to))
+  answer(unsafe Stage.disk.link(from, to), "link \(from) \(to)")
 }
 
 @unsafe func unlinkat(_ root: Int32, _ path: String, _ flags: Int32) -> Int32 {
-  answer(unsafe Stage.disk.unlink(path, folder: flags & AT_REMOVEDIR != 0))
+  answer(unsafe Stage.disk.unlink(path, folder: flags & AT_REMOVEDIR != 0), "unlink \(path)")
 }
 
 @unsafe func renameat(_ a: Int32, _ from: String, _ b: Int32, _ to: String) -> Int32 {
-  answer(unsafe Stage.disk.rename(from, to))
+  answer(unsafe Stage.disk.rename(from, to), "rename \(from) \(to)")
 }
 
 func ftruncate(_ handle: Int32, _ size: off_t) -> Int32 { answer(unsafe Stage.disk.truncate(handle, to: Int(size))) }
 
+// swift-format-ignore: AlwaysUseLowerCamelCase
 @discardableResult
 func posix_fadvise(_ handle: Int32, _ offset: off_t, _ count: off_t, _ advice: Int32) -> Int32 {
   if advice == POSIX_FADV_DONTNEED { unsafe Stage.disk.forget(handle, Int(offset)..<Int(offset + count)) }

@@ -31,6 +31,9 @@ enum Trace {
     print("\(now) ms  \(line())")
   }
 
+  /// Every call to the disk and what it answered.
+  static func detail(_ line: @autoclosure () -> String) { say("      \(line())") }
+
   static func note(_ number: UInt64) {
     unsafe digest = (digest ^ number &+ Machine.current.now) &* 0x9E37_79B9_7F4A_7C15
     unsafe digest ^= digest >> 29

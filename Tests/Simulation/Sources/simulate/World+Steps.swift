@@ -1,0 +1,224 @@
+// One step of a world: what users and players ask for, what becomes of origin and disk, what the administrator changes.
+
+import Cache
+import Loop
+
+extension World {
+  func act() {
+    Trace.note(UInt64(steps))
+    switch dice.roll(isCalm ? 80 : 100) {
+    case 0..<24: start()
+    case 24..<44: play()
+    case 44..<66: wish()
+    case 66..<68: changeRules()
+    case 68..<71:
+      let key = dice.pick(Self.keys)
+      Trace.say("the origin changes \(key)")
+      if dice.roll(4) == 0 { origin.remove(key) } else { origin.publish(key) }
+    case 71..<75:
+      if dice.roll(2) == 0 { cutAfterCalls = dice.roll(20) } else { cutAfterTurns = dice.roll(60) }
+    case 75: do { try restart() } catch { checkers.expect(false, "liveness", "\(error)") }
+    case 76: disk.dropCaches()
+    case 77:
+      unsafe Stage.clockOffset += Int64(dice.pick([-60_000, -500, 500, 60_000, 3_600_000, -3_600_000]))
+      Trace.say("the clock steps")
+    case 78: box?.use(policy, fills)
+    case 79: slowness.isSlow.toggle()
+    case 80..<89:
+      origin.weather = dice.roll(5) < 2 ? .fair : dice.pick(PretendOrigin.Weather.allCases)
+      Trace.say("the origin is \(origin.weather)")
+    case 89..<94: changeDisk()
+    case 94..<96: disk.harm()
+    default:
+      disk.foreign = dice.roll(3) == 0 ? 0 : dice.roll(disk.size)
+      checkers.limitsChanged(charged)
+    }
+  }
+
+  func changeDisk() {
+    disk.weather = Disk.Weather()
+    commitFaults = 0
+    switch dice.roll(10) {
+    case 0: disk.weather.write = 200
+    case 1: disk.weather.shortWrite = 500
+    case 2: disk.weather.sync = 300
+    case 3: disk.weather.folderSync = 300
+    case 4: disk.weather.names = 300
+    case 5: disk.weather.isReadOnly = true
+    case 6: disk.weather.isFull = true
+    case 7: commitFaults = 200
+    case 8:
+      disk.weather.open = 200
+      disk.weather.read = 200
+    default: break
+    }
+    Trace.say("the disk has \(disk.weather)")
+  }
+
+  func changeRules() {
+    for user in Checkers.users {
+      policy.quotas[user.text] = .some(dice.pick([nil, 4, 6, 8, 0].map { $0.map { $0 * Self.block + 7 } }))
+    }
+    policy.evicts = dice.roll(5) > 0
+    policy.playingGrace = dice.pick([0, 1, 1000, 20_000])
+    policy.capacity = dice.pick([nil, 5, 8, 12].map { $0.map { $0 * Self.block + 1 } })
+    policy.reserve = dice.pick([0, 1, Self.block])
+    checkers.policy = policy
+    checkers.limitsChanged(charged)
+    box?.use(policy, fills)
+    Trace.say("new rules")
+  }
+
+  func anyDownload() -> Download? {
+    let known = checkers.downloads.values.sorted { $0.id < $1.id }.suffix(10)
+    return known.isEmpty ? nil : dice.pick(Array(known))
+  }
+
+  func start() {
+    guard let box else { return }
+    let user = dice.pick(Checkers.users)
+    let name = dice.pick(Self.keys)
+    // One title is another's under a second name.
+    let content = name == "e" && dice.roll(2) == 0 ? "second" : name
+    guard let title = try? Title(contentID: content, quality: "720p") else { return }
+    let mine = life
+    Trace.say("\(user.text) starts \(content)")
+    EventLoop.spawn { [self] in
+      let reply = await box.start(user, title, key: name)
+      answered(reply, mine, "start")
+      if case .download(let download, isNew: true) = reply, mine == life {
+        checkers.expect(checkers.downloads[download.id] != nil, "5", "a start was answered before it was committed")
+      }
+    }
+  }
+
+  func answered(_ reply: Reply, _ mine: Int, _ what: String) {
+    guard mine == life else { return }
+    Trace.say("  answer to \(what): \(reply)".prefix(160).description)
+    guard case .download(let told, _) = reply, let box, !isDead else { return }
+    let record = try? box.read { ledger, tx in try ledger.download(told.id, in: tx) }
+    checkers.expect(record != nil, "5", "\(what) was answered, and is not in the ledger")
+    if !told.isLive, what == "delete" || what == "cancel" {
+      checkers.expect(
+        record.flatMap { $0 }?.isLive == false, "6", "\(what) was answered as deleted, and is not in the ledger")
+      let path = policy.link(of: told)
+      let isTakenUp = checkers.downloads.values.contains {
+        $0.isLive && $0.user == told.user && $0.title == told.title
+      }
+      checkers.expect(
+        isTakenUp || disk.stuck.contains(path) || disk.weather.isReadOnly || disk.find(path) == nil, "6",
+        "\(path) is still there when its delete is answered")
+    }
+  }
+
+  func wish() {
+    guard let box else { return }
+    let mine = life
+    if dice.roll(20) == 0 {
+      let user = dice.pick(Checkers.users)
+      Trace.say("\(user.text) removes all")
+      for download in checkers.downloads.values where download.user == user { checkers.unwanted.insert(download.id) }
+      wantsNothing.insert(user)
+      EventLoop.spawn { [self] in answered(await box.removeAll(user), mine, "remove all") }
+      return
+    }
+    guard let download = anyDownload() else { return }
+    let user = dice.roll(12) == 0 ? dice.pick(Checkers.users) : download.user
+    let name = "\(download.title.contentID) of \(download.user.text)"
+    if dice.roll(7) == 0 {
+      Trace.say("\(user.text) retries \(name)")
+      EventLoop.spawn { [self] in answered(await box.retry(user, download.id), mine, "retry") }
+      return
+    }
+    let wish = dice.pick([Wish.pause, .pause, .resume, .resume, .pin, .unpin, .cancel, .delete, .delete])
+    if wish == .cancel || wish == .delete, user == download.user { checkers.unwanted.insert(download.id) }
+    Trace.say("\(user.text): \(wish) \(name)")
+    EventLoop.spawn { [self] in answered(await box.apply(wish, user, download.id), mine, "\(wish)") }
+  }
+
+  /// Users that removed all they have: what they start meanwhile may go too.
+  var wantsNothing: Set<UserID> {
+    get { checkers.leaving }
+    set { checkers.leaving = newValue }
+  }
+
+  func play() {
+    guard let download = anyDownload() else { return }
+    let user = dice.roll(12) == 0 ? dice.pick(Checkers.users) : download.user
+    let wish = Viewing(
+      offset: dice.number(), portion: 1 + dice.roll(Self.block), portions: 1 + dice.roll(6),
+      rest: UInt64(dice.pick([1, 30, 700])))
+    EventLoop.spawn { [self] in await play(download, user, wish) }
+  }
+
+  struct Viewing {
+    var offset: UInt64
+    var portion: Int
+    var portions: Int
+    var rest: UInt64
+  }
+
+  /// As `API.play`, `Playable.prepare` and `Outgoing.pump` do it: what is known to be bad or missing is waited for, and
+  /// no byte goes out of a block that was not compared since it came from the disk.
+  func play(_ download: Download, _ user: UserID, _ wish: Viewing) async {
+    let mine = life
+    let wasDeleted = checkers.downloads[download.id]?.isLive == false
+    guard let box, let playable = await box.open(user, download.id), mine == life, !isDead else { return }
+    checkers.expect(!wasDeleted && user == download.user, "6", "a deleted title is played")
+    guard let reader = playable.reader, playable.object.size > 0 else { return }
+    reader.begin()
+    var position = Int(wish.offset % UInt64(playable.object.size))
+    let first = reader.block(at: position)
+    if reader.isDamaged || !reader.isVerified(first) {
+      guard case .ready = await reader.ready(first) else {
+        refusals += 1
+        return
+      }
+    }
+    plays += 1
+    var warmedEnd = 0
+    for _ in 0..<wish.portions {
+      guard mine == life, !isDead, position < playable.object.size else { return }
+      let block = reader.block(at: position)
+      let bytes = playable.object.bytes(ofBlock: block)
+      let piece = position..<min(bytes.upperBound, position + wish.portion)
+      let isCold = position >= warmedEnd && !disk.isResident(reader.file.descriptor, piece)
+      if isCold || !reader.isVerified(block) {
+        warmedEnd = bytes.upperBound
+        guard case .ready = await reader.ready(block) else { return }
+        continue
+      }
+      var given = [UInt8](repeating: 0, count: piece.count)
+      let isWhole = unsafe try? Self.read(reader.file, &given, position)
+      guard mine == life, !isDead, let isWhole else { return }
+      checkers.expect(isWhole || disk.hasHarmed, "1", "the file of a completed title is too short")
+      guard isWhole else { return }
+      playable.touch()
+      checkers.played(given, at: position, of: playable)
+      position = piece.upperBound
+      try? await EventLoop.sleep(for: .milliseconds(Int64(wish.rest)))
+    }
+  }
+
+  /// Everything that is completed is played from end to end.
+  func playAll() throws {
+    for download in checkers.downloads.values.sorted(by: { $0.id < $1.id })
+    where download.isLive && download.status == .completed {
+      EventLoop.spawn { [self] in
+        await play(download, download.user, Viewing(offset: 0, portion: Self.block, portions: 100, rest: 1))
+      }
+      try rest()
+    }
+  }
+
+  @unsafe private static func read(
+    _ file: ObjectFile, _ bytes: inout [UInt8], _ offset: Int
+  ) throws(DiskError) -> Bool {
+    let result: Result<Bool, DiskError> = unsafe bytes.withUnsafeMutableBytes { buffer in
+      do throws(DiskError) { return .success(unsafe try file.read(into: buffer, at: offset)) } catch {
+        return .failure(error)
+      }
+    }
+    return try result.get()
+  }
+}
