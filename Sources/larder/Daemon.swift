@@ -89,6 +89,7 @@ final class Daemon {
       EventLoop.submit { box.committed(change) }
     }
     metrics.read(.connections) { [weak server] in [server?.count] }
+    metrics.read(.logLinesDropped) { [LogQueue.standardError.dropped] }
     metrics.read(.storageFreeBytes) { [volume] in [volume.freeBytes] }
     metrics.read(.storageBytes) { [weak box] in
       let usage = try? box?.read { ledger, tx in try ledger.boxUsage(in: tx) }

@@ -16,6 +16,8 @@ final class LogQueue: Sendable {
     var lines = 0
     /// Lines dropped since the last one that was taken.
     var dropped = 0
+    /// And all of them since the start.
+    var droppedEver = 0
   }
 
   /// The one that standard error belongs to.
@@ -52,6 +54,7 @@ final class LogQueue: Sendable {
       let waiting = state.bytes - written.bytes.load(ordering: .relaxed)
       guard waiting + line.count <= limit else {
         state.dropped += 1
+        state.droppedEver += 1
         return
       }
       if state.dropped > 0 {
@@ -69,6 +72,9 @@ final class LogQueue: Sendable {
     // Within the lock, so that the order of the lines is the order of the calls.
     writer.submit(line)
   }
+
+  /// Lines that were dropped since the start.
+  var dropped: Int { state.withLock { $0.droppedEver } }
 
   /// Waits until everything handed over so far is written, or `patience` is over: for the end of the process, when a wait
   /// does no harm, and a pipe that is stuck must not hold it up for ever.

@@ -29,7 +29,6 @@ import Testing
     let end = unsafe open(fifo + ".err", O_RDWR | O_NONBLOCK | O_CLOEXEC)
     // F_SETPIPE_SZ, which the overlay does not show.
     _ = fcntl(end, 1031, 4096)
-    defer { close(end) }
     let port = try freePorts(1)[0]
     try box.change(["server": ["listen": "[\"127.0.0.1:\(port)\"]"]])
     let program = try Program(Paths.larder, ["serve", "--config", box.configurationFile], name: fifo)
@@ -69,6 +68,7 @@ import Testing
         let count = unsafe Glibc.read(end, &buffer, buffer.count)
         if count > 0 { seen.withLock { $0 += String(decoding: buffer[..<count], as: UTF8.self) } } else { usleep(1000) }
       }
+      close(end)
     }
     try eventually("the gap is told") {
       if seen.withLock({ $0.contains("log.dropped") }) { return true }

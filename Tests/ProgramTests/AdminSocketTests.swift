@@ -52,7 +52,7 @@ private final class Peer: Sendable {
   ) async throws -> (status: Int, lines: [String], failure: AdminSocket.Failure?, path: String) {
     let peer = try Peer()
     async let served: Void = blocking { peer.answer(pieces) }
-    let socket = AdminSocket(path: peer.path, patience: 20)
+    let socket = AdminSocket(path: peer.path, patience: 300)
     let result = try await blocking { () -> (Int, [String], AdminSocket.Failure?) in
       var lines: [String] = []
       var status = 0

@@ -12,7 +12,7 @@ import Testing
 
   /// Asks until there is an answer.
   @discardableResult
-  private func eventually<Value>(_ answer: () -> Value?) throws -> Value {
+  private static func eventually<Value>(_ answer: () -> Value?) throws -> Value {
     let deadline = ContinuousClock.now + .seconds(30)
     while ContinuousClock.now < deadline {
       if let value = answer() { return value }
@@ -22,7 +22,7 @@ import Testing
   }
 
   /// A pipe of the smallest size, so that it is soon full.
-  private func pipe() throws -> (read: Int32, write: Int32) {
+  private static func pipe() throws -> (read: Int32, write: Int32) {
     var ends: [Int32] = [0, 0]
     guard unsafe Glibc.pipe(&ends) == 0 else { throw LogQueueTests.Failure() }
     // F_SETPIPE_SZ, which the overlay does not show.
@@ -30,8 +30,8 @@ import Testing
     return (ends[0], ends[1])
   }
 
-  private func line(_ number: Int) -> [UInt8] { Array("line \(number)\n".utf8) }
-  private func gap(_ count: Int) -> [UInt8] { Array("gap \(count)\n".utf8) }
+  private static func line(_ number: Int) -> [UInt8] { Array("line \(number)\n".utf8) }
+  private static func gap(_ count: Int) -> [UInt8] { Array("gap \(count)\n".utf8) }
 
   /// Reads on a thread of its own until so many bytes ended with a line feed say the word.
   private nonisolated static func lines(_ descriptor: Int32, until word: String) throws -> [String] {
@@ -46,7 +46,9 @@ import Testing
   }
 
   @Test("everything comes out in order, from several threads, whole lines only")
-  func order() throws {
+  func order() async throws { try await blocking { try Self.orderWithoutThePool() } }
+
+  private static func orderWithoutThePool() throws {
     let ends = try pipe()
     defer { for end in [ends.read, ends.write] { close(end) } }
     let queue = LogQueue(descriptor: ends.write, limit: 1 << 20)
@@ -77,11 +79,13 @@ import Testing
   }
 
   @Test("a pipe that nobody reads holds up nobody; the gap is told when it moves again")
-  func stuck() throws {
+  func stuck() async throws { try await blocking { try Self.stuckWithoutThePool() } }
+
+  private static func stuckWithoutThePool() throws {
     let ends = try pipe()
     defer { for end in [ends.read, ends.write] { close(end) } }
-    let queue = LogQueue(descriptor: ends.write, limit: 2000)
-    // Far more than pipe and queue hold: it would not come back if one of these waited.
+    let queue = LogQueue(descriptor: ends.write, limit: 20_000)
+    // Far more than pipe and queue hold, and the queue alone takes more than the pipe: it would not come back if one of these waited.
     for number in 0..<10_000 { queue.append(line(number), note: gap) }
     #expect(!queue.flush(patience: .milliseconds(50)), "not all is written, and it does not wait for ever")
     let collected = Mutex<[String]?>(nil)
@@ -100,12 +104,15 @@ import Testing
     let kept = lines.compactMap { $0.hasPrefix("line ") ? Int($0.dropFirst(5)) : nil }
     #expect(told.reduce(0, +) + kept.count == 10_001, "each line is there or counted")
     #expect(kept == kept.sorted() && kept.first == 0)
-    #expect(kept.count < 2000 && !told.isEmpty)
+    #expect(kept.count < 5000 && !told.isEmpty)
+    #expect(queue.dropped == told.reduce(0, +))
     #expect(queue.flush())
   }
 
   @Test("a descriptor that is closed takes nothing and costs nothing")
-  func closed() throws {
+  func closed() async throws { try await blocking { try Self.closedWithoutThePool() } }
+
+  private static func closedWithoutThePool() throws {
     let ends = try pipe()
     close(ends.read)
     defer { close(ends.write) }

@@ -12,10 +12,11 @@ struct DescriptorBudget: Sendable {
   let transfers: Int
 
   /// Besides connections and what is sent over them: open titles; transfers, those of errands that wait, and questions;
-  /// files of fills; listeners, the ledger, the threads' own, a name being looked up.
+  /// files of fills; the administration socket and its connections, listeners, the ledger, the threads' own, a name being
+  /// looked up.
   private var others: Int {
     Limits.turnedAway + Limits.openTitles + active * transfers + Fills.patience + Limits.originQuestions
-      + active + Fills.patience + 128
+      + active + Fills.patience + 192
   }
 
   /// Descriptors in the worst case: each connection plays a title that nobody else plays.

@@ -19,7 +19,7 @@ import Testing
     let title = Title(size: 1000)
     try scene.box.origin.put(title)
     try scene.survives("starts in a loop", load, kept: 20) {
-      let turns = Load.size(10, full: 200)
+      let turns = Load.size(5, full: 200)
       var left = 0
       func loop(_ count: Int, _ ask: @escaping (LoadClient, Int) -> Void) throws {
         for number in 0..<count {
@@ -48,7 +48,7 @@ import Testing
     let scene = try Scene()
     let load = Load()
     let eve = try scene.box.user("eve")
-    let cycles = Load.size(160, full: 12_000)
+    let cycles = Load.size(80, full: 12_000)
     scene.box.proxy.goDown()
     try scene.survives("\(cycles) starts and deletes", load, kept: 20) {
       var left = cycles

@@ -62,7 +62,7 @@ import Testing
     try load.run(until: "it plays") { player.received > 10_000 }
     player.reading = .nothing
     // Longer than every timeout of the box, with others coming and going.
-    for _ in 0..<(Load.isFull ? 60 : 12) {
+    for _ in 0..<(Load.isFull ? 60 : 4) {
       let other = try load.add(scene.box.port)
       health(other)
       try load.run(until: "others are served") { other.statuses[200] == 1 }
