@@ -17,7 +17,7 @@ enum LockFile {
     if unsafe lstat(path, &status) == 0 {
       // Whoever reads the environment now has its slot there.
       if isInUse(path) { return }
-      if unsafe status.st_mode & S_IFMT == S_IFLNK && access(path, R_OK | W_OK) == 0 { return }
+      if status.st_mode & S_IFMT == S_IFLNK, unsafe access(path, R_OK | W_OK) == 0 { return }
     }
     var template = Array("/dev/shm/larder-XXXXXX\0".utf8)
     let isMade = unsafe template.withUnsafeMutableBytes { bytes in
@@ -37,8 +37,8 @@ enum LockFile {
   static func forgetLostLink(_ directory: String) {
     let path = "\(directory)/lock.mdb"
     var status = stat()
-    guard unsafe lstat(path, &status) == 0, unsafe status.st_mode & S_IFMT == S_IFLNK else { return }
-    if unsafe Glibc.stat(path, &status) != 0, errno == ENOENT { unsafe unlink(path) }
+    guard unsafe lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFLNK else { return }
+    if unsafe access(path, F_OK) != 0, errno == ENOENT { unsafe unlink(path) }
   }
 
   /// Gives the file its blocks before LMDB maps it: it makes the file sparse, and the first touch of a page for which a

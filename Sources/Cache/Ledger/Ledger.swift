@@ -50,7 +50,8 @@ public final class Ledger: Sendable {
   public init(
     path: String, mapSize: Int = 64 << 20, readOnly: Bool = false, checking depth: Environment.CheckDepth = .roots
   ) throws {
-    let environment = try Environment(path: path, mapSize: mapSize, maxTables: 24, readOnly: readOnly, locksInMemory: !readOnly)
+    let environment = try Environment(
+      path: path, mapSize: mapSize, maxTables: 24, readOnly: readOnly, locksInMemory: !readOnly)
     self.environment = environment
     if let damage = try environment.damage(in: path, depth) { throw LedgerError.damaged(damage) }
     func open(_ name: String) throws -> Table {
@@ -68,7 +69,8 @@ public final class Ledger: Sendable {
     self.meta = meta
     var opened: [String: Table] = [:]
     let names = [
-      Download.table, Usage.table, UserCounts.table, StoredObject.table, "blocks", "starts", "discards", "audit", "live",
+      Download.table, Usage.table, UserCounts.table, StoredObject.table, "blocks", "starts", "discards", "audit",
+      "live",
       "gone",
       "claims", "queue", "owners", "lru_user", "lru_box", "by_key", "unowned", "mends",
     ]
