@@ -80,7 +80,9 @@ final class Scrub {
   }
 
   private func step() async throws {
-    guard settings.rate > 0 else { return await bell.wait() }
+    // A reload may come while the disk is asked.
+    let rate = settings.rate
+    guard rate > 0 else { return await bell.wait() }
     guard !isBusy() else { return await rest(for: Self.patience) }
     if progress.object == .none {
       let due = progress.began.map { $0.milliseconds + settings.interval } ?? 0
@@ -96,7 +98,7 @@ final class Scrub {
     checked(bytes)
     progress.checkedBytes += bytes
     if Clock.steady.milliseconds - savedAt.milliseconds >= Self.saving { await save() }
-    let due = Int64(Double(bytes) / Double(settings.rate) * 1000)
+    let due = Int64(Double(bytes) / Double(rate) * 1000)
     await rest(for: due - (Clock.steady.milliseconds - began.milliseconds))
   }
 
