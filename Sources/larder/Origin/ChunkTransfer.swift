@@ -82,7 +82,10 @@ final class ChunkTransfer: TransferReceiver {
   func startWritten() { isNoting = false }
 
   /// What there is of a block that did not become whole.
-  var unfinished: [UInt8] { block }
+  ///
+  /// A last block of which every byte came with an answer that then went wrong comes again as a whole: as a beginning it
+  /// would leave nothing to ask for.
+  var unfinished: [UInt8] { block.count < blockLength ? block : [] }
 
   /// What this transfer says about the line; nil when nothing came.
   var measure: (wait: Double, bytes: Int, duration: Double)? {
@@ -173,7 +176,7 @@ final class ChunkTransfer: TransferReceiver {
   /// On a line so slow that a block takes seconds, what there is of it is written down every second: a cut costs no more
   /// than two.
   private func noteStart() {
-    guard !block.isEmpty, !isNoting, EventLoop.now.milliseconds >= noted.milliseconds + 1000 else { return }
+    guard !unfinished.isEmpty, !isNoting, EventLoop.now.milliseconds >= noted.milliseconds + 1000 else { return }
     noted = EventLoop.now
     isNoting = true
     owner?.received(startOf: span.blocks.lowerBound + arrived, block, by: self)

@@ -85,9 +85,10 @@ final class Scrub {
     guard rate > 0 else { return await bell.wait() }
     guard !isBusy() else { return await rest(for: Self.patience) }
     if progress.object == .none {
-      let due = progress.began.map { $0.milliseconds + settings.interval } ?? 0
-      // A clock that was set back must not put the next round off for years.
-      let wait = min(due - Clock.now.milliseconds, settings.interval)
+      let now = Clock.now
+      // A round that began in the future began by a clock that was wrong: the next one may not wait for that.
+      let due = progress.began.flatMap { $0 <= now ? $0.milliseconds + settings.interval : nil } ?? 0
+      let wait = due - now.milliseconds
       guard wait <= 0 else { return await rest(for: min(wait, 3_600_000)) }
       let finished = progress.finished
       progress = ScrubProgress()
