@@ -184,3 +184,20 @@ struct StartFailure: Error {
   let text: String
   static func configuration(_ why: String) -> StartFailure { StartFailure(text: why) }
 }
+
+/// Counters that nobody reads.
+@EventLoop
+final class Metrics {
+  nonisolated init() {}
+  func count(_ metric: Metric, _ label: String = "", by count: Int = 1) {}
+}
+
+enum Metric { case originErrors, integrityFailures, fillBytes, chunkSeconds, blocksMended }
+
+enum Larder {
+  static func complain(_ text: String) { print(text) }
+}
+
+enum Limits {
+  static let openTitles = 256
+}

@@ -357,6 +357,21 @@ final class Checkers {
     try recount(in: ledger, fully: true)
   }
 
+  /// A round of the scrub is through: what the ledger says is there is what the disk gives back.
+  func checkScrubbed(_ ledger: Ledger) throws {
+    try ledger.environment.read { tx in
+      for id in alive.sorted() {
+        guard let object = try ledger.object(id, in: tx), object.state == .complete, let edition = edition(id) else {
+          continue
+        }
+        let file = disk.find(StoredPath.object(id))
+        expect(
+          object.size == 0 || file.map { equal($0.bytes, edition, 0..<edition.size) } ?? false, "1",
+          "object \(id.number) is spoilt, and the scrub did not find it")
+      }
+    }
+  }
+
   /// After one more start and rest the disk holds what the ledger names, and nothing else.
   func checkOrder(_ ledger: Ledger) throws {
     try ledger.environment.read { tx in

@@ -44,6 +44,8 @@ final class PretendBox {
   let origin: OriginClient
   let fills: Fills
   let titles: OpenTitles
+  let scrub: Scrub
+  static let scrubbing = ScrubSettings(rate: 256 << 10, interval: 20_000)
   private var plays = AccessLog()
   private let playTimer = Timer()
 
@@ -56,13 +58,17 @@ final class PretendBox {
     writer = LedgerWriter(ledger, policy: policy) { DataDirectory.freeBytes(rootHandle) }
     volume = try Volume(path: "/box", ledger: writer)
     let endpoint = try Endpoint("http://origin", region: "here", bucket: "media", addressing: .path)
+    let (metrics, log) = (Metrics(), EventLog())
     origin = try OriginClient(
       OriginSettings(
-        endpoint: endpoint, credentials: nil, connectTimeout: .seconds(2), stallTimeout: .seconds(4), caFile: nil))
+        endpoint: endpoint, credentials: nil, connectTimeout: .seconds(2), stallTimeout: .seconds(4), caFile: nil),
+      metrics: metrics, log: log)
+    let losses = Losses(writer: writer, metrics: metrics, log: log)
     fills = Fills(
-      writer: writer, volume: volume, origin: origin, settings: settings, bytesPerSecond: nil, log: EventLog())
-    let losses = Losses(writer: writer, log: EventLog())
-    titles = OpenTitles(Shelf(ledger: ledger, volume: volume, fills: fills, losses: losses, log: EventLog()))
+      writer: writer, volume: volume, origin: origin, losses: losses, settings: settings, bytesPerSecond: nil, log: log)
+    scrub = Scrub(writer: writer, volume: volume, losses: losses, settings: PretendBox.scrubbing, log: log)
+    titles = OpenTitles(Shelf(ledger: ledger, volume: volume, fills: fills, losses: losses, log: log))
+    scrub.isBusy = { [unowned fills] in fills.isFetching }
     fills.heardOfBlocks = { [unowned self] in titles.heardOfBlocks(of: $0) }
     titles.played = { [unowned self] in played($0) }
     fills.willDecide = { [unowned self] in flushPlays() }
@@ -78,10 +84,12 @@ final class PretendBox {
     let pending = try read { ledger, tx in try ledger.pendingDiscards(in: tx) }
     volume.remove(pending, mayBeGone: true)
     fills.schedule()
+    scrub.start()
   }
 
   /// The end in order.
   func stop() async {
+    await scrub.stop()
     await fills.stop()
     flushPlays()
     await volume.finish()
@@ -169,6 +177,7 @@ final class PretendBox {
     switch try await change({ ledger, tx, change in try ledger.start(wish, in: tx, &change) }) {
     case .refused(let refusal): return .refused(refusal)
     case .gone: return .notFound
+    case .crowded: return .failed("too many")
     case .existing(let download): return .download(try await settled(download), isNew: false)
     case .created(let download): return .download(try await settled(download), isNew: true)
     }

@@ -271,11 +271,18 @@ final class World {
       if case .some(.none) = origin.keys[key] { origin.publish(key) }
     }
     calm()
+    // A round of the scrub finds whatever harm was done.
+    let after = machine.now + 120_000_000_000
+    machine.after(after - machine.now) {}
+    try run { machine.now >= after }
+    box?.scrub.use(ScrubSettings(rate: 0, interval: 1))
     try rest()
+    if let box { try checkers.checkScrubbed(box.ledger) }
     try playAll()
     if let box { try checkers.checkRest(box.ledger) }
     guard checkers.violation == nil else { return }
     try restart()
+    box?.scrub.use(ScrubSettings(rate: 0, interval: 1))
     try rest()
     if let box, checkers.violation == nil { try checkers.checkOrder(box.ledger) }
   }
