@@ -96,8 +96,8 @@ final class HTTPConnection {
 
   /// How much is read at a time: a client that sends requests ahead of their answers holds no more of our memory than that.
   private static let arrival = 16 << 10
-  /// How long one connection's requests are worked through in a turn of the loop.
-  private static let turn = Duration.milliseconds(1)
+  /// In a turn of the loop that is older than this, only one request of each connection is worked through.
+  private static let turn = Duration.milliseconds(2)
 
   private func readable() {
     // What came before goes in front of what comes now.
@@ -118,13 +118,12 @@ final class HTTPConnection {
   /// Works through what was received: several requests may stand there, and the last may be incomplete.
   private func process(_ bytes: UnsafeRawBufferPointer) {
     var rest = unsafe bytes
-    let end = EventLoop.exactNow.advanced(by: Self.turn)
     var isFirst = true
     while unsafe !rest.isEmpty {
       switch state {
       case .head:
         // Whoever sends many requests ahead lets others go in between.
-        guard isFirst || EventLoop.exactNow < end else { return unsafe pause(rest) }
+        guard isFirst || EventLoop.now.duration(to: EventLoop.exactNow) < Self.turn else { return unsafe pause(rest) }
         isFirst = false
         switch unsafe RequestParser.parse(rest, into: &server.head) {
         case .incomplete:
@@ -236,8 +235,10 @@ final class HTTPConnection {
     state = .answering
     requestCount = request.head.count + request.body.count
     readiness.watch([])
-    task = EventLoop.spawn { [self] in
+    server.answering += 1
+    task = EventLoop.spawn { [self, server] in
       let reply = await server.handler.answer(request)
+      server.answering -= 1
       task = nil
       requestCount = 0
       guard case .answering = state else {

@@ -44,11 +44,11 @@ final class HTTPServer {
   private var turnedAway = 0
   private var shortage = Shortage()
   /// Bytes that the connections hold in memory, as each of them says.
-  var held = 0 {
-    didSet { heldMost = max(heldMost, held) }
-  }
-  /// The most since freed memory was given back.
-  private var heldMost = 0
+  var held = 0 { didSet { noteMemory() } }
+  /// Requests that a task is finding the answer to.
+  var answering = 0 { didSet { noteMemory() } }
+  /// The most memory that connections took since freed memory was given back.
+  private var mostMemory = 0
   private let watch = Timer()
   private var requests: UInt64 = 0
 
@@ -93,6 +93,7 @@ final class HTTPServer {
     Socket.setKeepAlive(descriptor.raw)
     guard let connection = try? HTTPConnection(descriptor, server: self) else { return }
     connections[ObjectIdentifier(connection)] = connection
+    noteMemory()
     if !watch.isActive { startWatch() }
     guard hasRoom else {
       turnedAway += 1
@@ -140,10 +141,17 @@ final class HTTPServer {
     }
   }
 
+  // MARK: Memory
+
+  /// About what the connections take: a request on its way to its answer is a task with all that it needs.
+  private var memory: Int { held + (answering << 13) + (connections.count << 10) }
+
+  private func noteMemory() { mostMemory = max(mostMemory, memory) }
+
   /// After a crowd has gone, its memory lies in pieces between what is in use: it is worth a moment to give it back.
   private func giveBack() {
-    guard heldMost > Limits.heldBytes / 4, held < heldMost / 8 else { return }
-    heldMost = held
+    guard mostMemory > 4 << 20, memory < mostMemory / 4 else { return }
+    mostMemory = memory
     larder_trim_heap()
   }
 
