@@ -40,9 +40,9 @@ import Testing
     for (number, user) in users.enumerated() {
       for title in titles.dropLast(number % 2) { _ = try user.fetch(title) }
     }
-    let unfinished = Title(size: 8 * block)
+    let unfinished = Title(size: 24 * block)
     try box.origin.put(unfinished)
-    box.proxy.hold(after: box.proxy.traffic + 2 * block)
+    box.proxy.hold(after: box.proxy.traffic + 12 * block)
     let started = try users[0].start(unfinished)
     try users[0].wait(started, "some of it") { ($0.downloaded_bytes?.int ?? 0) > 0 }
     _ = try box.terminate()
@@ -51,6 +51,7 @@ import Testing
     try self.ruin(box, ruin)
     // Who runs the command as root gets a ledger that the daemon can open.
     if geteuid() == 0, ruin == .zeroed {
+      #expect(unsafe chmod(Scratch.shared.root, 0o711) == 0)
       for arguments in [["65534:65534", box.directory], ["-R", "65534:65534", box.data]] {
         let result = try Program.run("/bin/chown", arguments)
         #expect(result.ending == .exited(0), "\(result)")
