@@ -118,13 +118,18 @@ extension API {
       }
     }
     let chosen = filter
-    let (downloads, more) = try box.read { ledger, tx in try ledger.list(of: user, chosen, in: tx) }
-    let views = try downloads.map { try box.view($0) }
-    let usage = try box.read { ledger, tx in try ledger.usage(of: user, in: tx) }
+    // One look for all of it: titles and usage add up.
+    let (views, next, usage) = try box.read { ledger, tx in
+      let (downloads, more) = try ledger.list(of: user, chosen, in: tx)
+      return (
+        try downloads.map { try box.view($0, in: tx) }, more ? downloads.last?.id.description : nil,
+        try ledger.usage(of: user, in: tx)
+      )
+    }
     let body = DownloadView.json { writer in
       writer.object { writer in
         writer.field("downloads", array: { writer in for view in views { view.write(to: &writer) } })
-        writer.field("next_cursor", more ? downloads.last?.id.description : nil)
+        writer.field("next_cursor", next)
         writer.key("storage")
         write(usage, of: user, to: &writer)
       }

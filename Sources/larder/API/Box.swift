@@ -76,8 +76,11 @@ final class Box {
   }
 
   /// The download as the API shows it.
-  func view(_ download: Download) throws -> DownloadView {
-    let object = try read { ledger, tx in try ledger.object(download.object, in: tx) }
+  func view(_ download: Download) throws -> DownloadView { try read { _, tx in try view(download, in: tx) } }
+
+  /// The same as of one look at the ledger, so that several of them go together.
+  func view(_ download: Download, in tx: borrowing ReadTransaction) throws -> DownloadView {
+    let object = try writer.ledger.object(download.object, in: tx)
     let live =
       download.status.isUnfinished
       ? fills.live(download) : (bytesPerSecond: 0, trouble: object.flatMap { fills.trouble(of: $0.id) })
