@@ -1,8 +1,8 @@
 // Answers of an object store: `status first last total`, header lines, an empty line, a body.
 //
 // Invariants: an answer is good only when every part of it says that it is what was asked for, of the version that was
-// asked for; a head that is found is whole; digests are written as they were read; what an error body says is short and
-// printable, whatever the body is.
+// asked for; a redirection leads to no stranger; a head that is found is whole; digests are written as they were read;
+// what an error body says is short and printable, whatever the body is.
 
 import Driver
 
@@ -85,7 +85,7 @@ private func checkRange(_ answer: Answer, _ body: S3ErrorBody) {
     check(length == asked.range.count, "so many bytes follow as were asked for")
     if answer.status == 206 {
       check(statesRange(answer, asked), "the range is stated")
-      check(answer.header("etag") == nil || answer.has("etag", etag), "the version is the one that was asked for")
+      check(answer.has("etag", etag), "the version is the one that was asked for")
     } else {
       check(answer.status == 200 && length == asked.total, "a whole answer is for the whole object")
       check(answer.has("etag", etag), "a whole answer states the version")
@@ -161,7 +161,29 @@ private func checkBody(_ error: S3ErrorBody, _ body: [UInt8]) {
 private func checkFailure(_ failure: OriginFailure) {
   check(!failure.description.isEmpty, "a failure says what it is")
   if case .troubled(_, let wait?) = failure { check(wait >= 0, "waits are not negative") }
-  if case .redirected(let region?, _) = failure { check(region != "r", "a redirection leads elsewhere") }
+  if case .redirected(let redirection) = failure { checkRedirection(redirection) }
+}
+
+private let home: Endpoint = {
+  let address = "https://s3.us-east-1.amazonaws.com"
+  let made = try? Endpoint(address, region: "us-east-1", bucket: "films", addressing: .path)
+  guard let made else { fatalError("the endpoint is sound") }
+  return made
+}()
+
+/// Whatever a redirection says, what follows goes to the same store's own hosts, encrypted, for the same bucket.
+private func checkRedirection(_ redirection: Redirection) {
+  do throws(EndpointError) {
+    let place = try home.following(redirection, forKey: Array("k/a b.mp4".utf8))
+    check(place.isSecure && place.port == nil && place.bucket == "films", "scheme, port and bucket stay")
+    check(Endpoint.isRegion(place.region), "the region is one")
+    let region = place.region.lowercased()
+    let hosts = ["s3", "s3.\(region)", "s3-\(region)", "s3.dualstack.\(region)", "s3.us-east-1"]
+    check(hosts.contains { Array("\($0).amazonaws.com".utf8) == Array(place.host.utf8) }, "the host is the store's")
+    check(place.authority.utf8.elementsEqual(place.host.utf8), "nothing comes before or behind the host")
+  } catch {
+    check(!error.description.utf8.contains { $0 < 0x20 }, "errors are one line")
+  }
 }
 
 private func isAlphanumeric(_ byte: UInt8) -> Bool {

@@ -51,14 +51,16 @@ private func checkHidden(_ credentials: Credentials) {
   check(!contains(shown, secret), "secrets do not show")
 }
 
-/// Values long enough and odd enough to be no words of a message, and not also part of a section's name.
+/// Values that look like secrets and are no part of a name, which errors may repeat: long, with a slash, and without
+/// what stands between words and names.
 private func secrets(_ text: String, _ profile: String) -> [String] {
   let lines = text.split { $0.isNewline }
-  let names = lines.filter { contains(String($0), "[") }.joined() + profile
+  let names = lines.filter { contains(String($0), "[") }.joined(separator: "\n") + "\n" + profile
   return lines.compactMap { line in
     guard let equals = line.firstIndex(of: "=") else { return nil }
     let value = String(line[equals...].dropFirst().trimmed)
-    return value.utf8.count >= 8 && value.contains("/") && !contains(names, value) ? value : nil
+    let isWord = value.utf8.allSatisfy { (0x21...0x7E).contains($0) && !"[],".utf8.contains($0) }
+    return isWord && value.utf8.count >= 8 && contains(value, "/") && !contains(names, value) ? value : nil
   }
 }
 
