@@ -28,6 +28,14 @@ import Testing
     }
   }
 
+  private func give(_ box: Box, to owner: String) throws {
+    #expect(unsafe chmod(Scratch.shared.root, 0o711) == 0)
+    for arguments in [[owner, box.directory], ["-R", owner, box.data]] {
+      let result = try Program.run("/bin/chown", arguments)
+      #expect(result.ending == .exited(0), "\(result)")
+    }
+  }
+
   @Test("whatever became of the ledger, all finished titles come back, exactly", arguments: Ruin.allCases)
   func rebuild(_ ruin: Ruin) throws {
     let box = try Box(["storage": ["scrub_rate": "0"], "quota": ["default": "\"100MiB\""]])
@@ -50,13 +58,7 @@ import Testing
     let key = try box.bytes("auth.key")
     try self.ruin(box, ruin)
     // Who runs the command as root gets a ledger that the daemon can open.
-    if geteuid() == 0, ruin == .zeroed {
-      #expect(unsafe chmod(Scratch.shared.root, 0o711) == 0)
-      for arguments in [["65534:65534", box.directory], ["-R", "65534:65534", box.data]] {
-        let result = try Program.run("/bin/chown", arguments)
-        #expect(result.ending == .exited(0), "\(result)")
-      }
-    }
+    if geteuid() == 0, ruin == .zeroed { try give(box, to: "65534:65534") }
 
     for command in [["serve"], ["verify"], ["verify", "--repair"]] {
       let result = try Program.run(Paths.larder, command + ["--config", box.configurationFile])
@@ -77,6 +79,7 @@ import Testing
       try FileManager.default.attributesOfItem(atPath: box.path($0))[.ownerAccountID] as? Int
     }
     #expect(Set(owners).count == 1, "\(owners)")
+    if geteuid() == 0 { try give(box, to: "0:0") }
 
     box.proxy.goDown()
     try box.start()
