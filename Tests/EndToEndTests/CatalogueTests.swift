@@ -23,7 +23,7 @@ import Testing
         "origin": ["catalog_key": "\"\(catalogKey)\""], "quota": ["default": "200000"],
         "catalog": ["refresh": "\"1s\""],
       ], starts: false)
-    try box.origin.put(film.bytes, key: "odd%20place/\(film.contentID)%20%2B%C3%A4.mkv")
+    try box.origin.put(film.bytes, key: key)
     try box.origin.put(Bytes(Array(document.utf8)), key: catalogKey)
     try box.start()
     let ann = try box.user("ann")

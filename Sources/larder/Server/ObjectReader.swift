@@ -56,6 +56,9 @@ final class ObjectReader {
 
   func isVerified(_ block: Int) -> Bool { verified.contains(block) }
 
+  /// The block could not be sent although it was good.
+  func doubt(_ block: Int) { verified.remove(block) }
+
   /// Whether every block of the bytes is known to be good.
   func isVerified(_ bytes: ClosedRange<Int>) -> Bool {
     (block(at: bytes.lowerBound)...block(at: bytes.upperBound)).allSatisfy { verified.contains($0) }

@@ -43,6 +43,8 @@ struct Outgoing {
   private var body: FileBody?
   /// Up to here the file was warmed; not asked again, or a busy machine would never get on.
   private var warmedEnd = 0
+  /// Where the file failed although its block was good; a second time there is the end.
+  private var doubted: Int?
   /// Bytes of files that were sent and not yet counted.
   private var fileBytes = 0
 
@@ -56,6 +58,7 @@ struct Outgoing {
     self.body = body
     sent = 0
     warmedEnd = 0
+    doubted = nil
   }
 
   /// Adds bytes behind what is waiting; false when more than `limit` would wait.
@@ -112,8 +115,13 @@ struct Outgoing {
         return .cold(file, piece)
       }
       switch Socket.sendFile(socket, from: file.descriptor, offset: piece.first, count: piece.count) {
-      // The file ends before its time: it was truncated behind our back.
-      case .bytes(0): return .failed
+      // The file ends before its time, or cannot be read where it could a moment ago: the block is looked at once more,
+      // and is fetched again if need be.
+      case .bytes(0), .failed(EIO):
+        guard let reader, doubted != piece.first else { return .failed }
+        doubted = piece.first
+        reader.doubt(block)
+        return .unverified(reader, block)
       case .bytes(let count):
         body!.playable.touch()
         budget -= count
