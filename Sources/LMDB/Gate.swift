@@ -28,6 +28,9 @@ final class Gate: @unchecked Sendable {
   /// Read transactions that were reset and keep their slot: renewing one costs no lock and no search of LMDB.
   private var idle: [Snapshot] = []
 
+  /// Called once the environment is closed; set before anybody enters.
+  var whenClosed: () -> Void = {}
+
   init(environment: OpaquePointer) {
     unsafe self.environment = environment
     unsafe mutex = .allocate(capacity: 1)
@@ -116,7 +119,9 @@ final class Gate: @unchecked Sendable {
   private func closeEnvironment() {
     for snapshot in idle { snapshot.abort() }
     idle = []
-    if let environment = unsafe environment { unsafe mdb_env_close(environment) }
+    guard let open = unsafe environment else { return }
+    unsafe mdb_env_close(open)
     unsafe environment = nil
+    whenClosed()
   }
 }

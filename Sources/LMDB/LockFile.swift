@@ -25,12 +25,35 @@ enum LockFile {
     }
     guard isMade else { return }
     let folder = String(decoding: template.dropLast(), as: UTF8.self)
-    let fresh = path + ".new"
+    let (file, fresh) = (folder + "/lock.mdb", path + ".new")
+    let descriptor = unsafe open(file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o640)
+    if descriptor >= 0 { close(descriptor) }
     unsafe unlink(fresh)
-    guard unsafe symlink(folder + "/lock.mdb", fresh) == 0, unsafe rename(fresh, path) == 0 else {
+    guard descriptor >= 0, unsafe symlink(file, fresh) == 0, unsafe rename(fresh, path) == 0 else {
+      unsafe unlink(file)
       unsafe rmdir(folder)
       return
     }
+  }
+
+  /// Gives the memory back once this process has closed the environment, unless another one reads it.
+  static func giveBack(_ directory: String) {
+    let path = "\(directory)/lock.mdb"
+    guard let file = target(of: path), !isInUse(path) else { return }
+    unsafe unlink(path)
+    unsafe unlink(file)
+    unsafe rmdir(String(file.dropLast("/lock.mdb".count)))
+  }
+
+  /// Where the link leads; nil when it is none of ours.
+  private static func target(of path: String) -> String? {
+    var bytes = [UInt8](repeating: 0, count: 256)
+    let count = unsafe bytes.withUnsafeMutableBytes { buffer in
+      unsafe readlink(path, buffer.baseAddress!.assumingMemoryBound(to: CChar.self), buffer.count)
+    }
+    guard count > 0 else { return nil }
+    let target = String(decoding: bytes[..<count], as: UTF8.self)
+    return target.hasPrefix("/dev/shm/larder-") && target.hasSuffix("/lock.mdb") ? target : nil
   }
 
   /// Takes a link away that leads nowhere, as after a boot: LMDB would follow it and find no folder.

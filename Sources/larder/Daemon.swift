@@ -225,6 +225,7 @@ final class Daemon {
     box.flushPlays()
     await volume.finish()
     await writer.finish()
+    writer.ledger.environment.close()
     origin.shutDown()
     log.notice("stopped", "everything is on the disk")
   }

@@ -55,6 +55,12 @@ final class Box {
   deinit {
     program = nil
     proxy.stop()
+    // Killed, it leaves its ledger's lock file in memory.
+    if let lock = try? FileManager.default.destinationOfSymbolicLink(atPath: data + "/ledger/lock.mdb"),
+      lock.hasPrefix("/dev/shm/larder-")
+    {
+      try? FileManager.default.removeItem(atPath: (lock as NSString).deletingLastPathComponent)
+    }
     try? FileManager.default.removeItem(atPath: directory)
   }
 
