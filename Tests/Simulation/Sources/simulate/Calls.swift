@@ -183,6 +183,7 @@ final class Descriptor: Sendable {
 struct StartFailure: Error {
   let text: String
   static func configuration(_ why: String) -> StartFailure { StartFailure(text: why) }
+  static func temporary(_ why: String) -> StartFailure { StartFailure(text: why) }
 }
 
 /// Counters that nobody reads.

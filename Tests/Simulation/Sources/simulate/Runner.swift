@@ -108,7 +108,14 @@ enum Runner {
   }
 
   private static func empty(_ path: String) {
+    // The lock file lies in a folder of its own (`LockFile`).
+    var target = [CChar](repeating: 0, count: 256)
+    let length = unsafe readlink("\(path)/lock.mdb", &target, target.count)
     for name in ["data.mdb", "lock.mdb"] { unsafe unlink("\(path)/\(name)") }
+    guard length > 0 else { return }
+    let file = String(decoding: target.prefix(length).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    unsafe unlink(file)
+    if let slash = file.lastIndex(of: "/") { unsafe rmdir(String(file[..<slash])) }
   }
 
   private final class Outcome: @unchecked Sendable {

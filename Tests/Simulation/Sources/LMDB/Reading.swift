@@ -1,1 +1,0 @@
-../../../../Sources/LMDB/Reading.swift

@@ -1,1 +1,0 @@
-../../../../Sources/LMDB/Room.swift

@@ -1,1 +1,0 @@
-../../../../Sources/LMDB/Table.swift
