@@ -15,6 +15,7 @@ final class Removals: Sendable {
   private let stubborn = Mutex<[String: Discard]>([:])
   /// How many times in a row something could not be removed.
   private let failures = Atomic<Int>(0)
+  private let isOver = Atomic<Bool>(false)
 
   /// - Parameter root: of the data directory; it stays open as long as this lives.
   init(root: Int32, disk: Worker, ledger: LedgerWriter) {
@@ -40,6 +41,9 @@ final class Removals: Sendable {
       attempt(discards, done)
     }
   }
+
+  /// Nothing is tried again from now on: the next start takes up what is left.
+  func finish() { isOver.store(true, ordering: .relaxed) }
 
   /// A path is in use again: what was to be removed there is not removed any more. On the disk's thread.
   func keep(_ path: String) {
@@ -114,9 +118,10 @@ final class Removals: Sendable {
   /// Does `body` on the disk's thread after a while, which is longer the more often something failed.
   private func later(_ body: @escaping @Sendable () -> Void) {
     let wait = min(60_000, 1000 << min(6, failures.add(1, ordering: .relaxed).oldValue))
-    EventLoop.submit { [disk] in
+    EventLoop.submit { [self] in
+      guard !isOver.load(ordering: .relaxed) else { return }
       await Bell().wait(until: Clock.steady.adding(milliseconds: Int64(wait)))
-      disk.post(body)
+      if !isOver.load(ordering: .relaxed) { disk.post(body) }
     }
   }
 

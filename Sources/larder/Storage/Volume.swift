@@ -91,6 +91,7 @@ final class Volume: Sendable {
 
   /// Waits until everything that was handed over is durable and recorded.
   func finish() async {
+    removals.finish()
     await disk.stop()
     await opener.stop()
     await syncer.finish()
