@@ -29,11 +29,11 @@ final class HTTPConnection {
   let readiness: Readiness
   var state = State.head
   /// What was received and not used yet.
-  private(set) var input: [UInt8] = []
+  var input: [UInt8] = []
   /// Whether no byte of a next request has come yet.
-  private(set) var isIdle = true
+  var isIdle = true
   /// Whether whole requests wait in `input` for the next turn of the loop.
-  private var isResting = false
+  var isResting = false
   /// Milliseconds of the loop's clock; 0 for none.
   var deadline: UInt64 = 0
   /// When the state began, or the client last took some of an answer: milliseconds of the loop's clock.
@@ -45,11 +45,14 @@ final class HTTPConnection {
   lazy var network: UInt64 = Socket.peerAddress(descriptor)?.network ?? 0
   var keepsAlive = true
   /// Whether the client takes a connection for closed unless it is told otherwise: HTTP/1.0.
-  private(set) var mustSayKept = false
+  var mustSayKept = false
   /// Whether there was no room for it: it is told so, and does not count.
   private(set) var isTurnedAway = false
   var output = Outgoing()
-  var task: Task<Void, Never>?
+  private(set) var task: Task<Void, Never>?
+  /// Tells the tasks of this connection apart.
+  private var tasks: UInt = 0
+  private var tasksOver: UInt = 0
 
   init(_ descriptor: consuming Descriptor, server: HTTPServer) throws(LoopError) {
     self.server = server
@@ -92,154 +95,32 @@ final class HTTPConnection {
     }
   }
 
-  // MARK: Reading
-
-  /// How much is read at a time: a client that sends requests ahead of their answers holds no more of our memory than that.
-  private static let arrival = 16 << 10
-  /// In a turn of the loop that is older than this, only one request of each connection is worked through.
-  private static let turn = Duration.milliseconds(2)
-
-  private func readable() {
-    // What came before goes in front of what comes now.
-    let arrivals = unsafe server.arrivals
-    let kept = input.count
-    if kept > 0 { unsafe input.withUnsafeBytes { unsafe arrivals.copyMemory(from: $0) } }
-    let room = unsafe UnsafeMutableRawBufferPointer(rebasing: arrivals[kept..<min(arrivals.count, kept + Self.arrival)])
-    switch unsafe Socket.read(descriptor, into: room) {
-    case .bytes(let count):
-      input.removeAll(keepingCapacity: false)
-      unsafe process(UnsafeRawBufferPointer(rebasing: arrivals[..<(kept + count)]))
-      weigh()
-    case .wouldBlock: break
-    case .closed, .failed: close()
-    }
-  }
-
-  /// Works through what was received: several requests may stand there, and the last may be incomplete.
-  private func process(_ bytes: UnsafeRawBufferPointer) {
-    var rest = unsafe bytes
-    var isFirst = true
-    while unsafe !rest.isEmpty {
-      switch state {
-      case .head:
-        // Whoever sends many requests ahead lets others go in between.
-        guard isFirst || EventLoop.now.duration(to: EventLoop.exactNow) < Self.turn else { return unsafe pause(rest) }
-        isFirst = false
-        switch unsafe RequestParser.parse(rest, into: &server.head) {
-        case .incomplete:
-          if isIdle {
-            progressed = EventLoop.now.milliseconds
-            deadline = progressed + server.limits.headerTimeout
-          }
-          isIdle = false
-          input = unsafe Array(rest)
-          return
-        case .refused(let refusal):
-          return refuse(refusal.status, code: refusal.status.refusalCode, detail: refusal.reason.description)
-        case .complete(let length):
-          let head = unsafe UnsafeRawBufferPointer(rebasing: rest[..<length])
-          unsafe rest = UnsafeRawBufferPointer(rebasing: rest[length...])
-          unsafe headArrived(head)
-        }
-      case .body(var reader, let head, var content):
-        // Given up meanwhile, so that the content has one owner and grows in place however small the chunks are.
-        state = .head
-        let step = unsafe reader.read(rest)
-        unsafe content.append(contentsOf: rest[step.produced])
-        unsafe rest = UnsafeRawBufferPointer(rebasing: rest[step.consumed...])
-        state = .body(reader, head: head, content: content)
-        switch step.outcome {
-        case .more: break
-        case .done: bodyArrived(head, content)
-        case .refused(let refusal):
-          return refuse(refusal.status, code: refusal.status.refusalCode, detail: refusal.reason.description)
-        }
-      case .answering, .sending, .streaming:
-        // One answer at a time: what the client sent ahead waits, and the socket is not read meanwhile.
-        input = unsafe Array(rest)
-        return
-      case .lingering, .closed: return
-      }
-    }
-    if case .head = state { becomeIdle() }
-  }
-
-  /// The rest has to wait for the next turn of the loop.
-  private func pause(_ rest: UnsafeRawBufferPointer) {
-    input = unsafe Array(rest)
-    isResting = true
-    readiness.watch(.writable)
-  }
-
-  private func goOn() {
-    isResting = false
-    readiness.watch(.readable)
-    let ahead = input
-    input = []
-    unsafe ahead.withUnsafeBytes { unsafe process($0) }
-    weigh()
-  }
-
-  private func becomeIdle() {
-    isIdle = true
-    progressed = EventLoop.now.milliseconds
-    deadline = progressed + server.limits.idleTimeout
-    if server.isDraining { close() }
-  }
-
-  /// A head is complete.
-  private func headArrived(_ bytes: UnsafeRawBufferPointer) {
-    isIdle = false
-    keepsAlive = server.head.keepsAlive && !server.isDraining
-    mustSayKept = server.head.version == .http10
-    let reader = BodyReader(server.head.framing)
-    switch reader.outcome {
-    case .done:
-      deadline = 0
-      if unsafe server.handler.answerNow(server.head, in: bytes, on: self) { return }
-      unsafe answer(APIRequest(number: server.nextRequestNumber(), server.head, in: bytes, body: []))
-    case .refused(let refusal):
-      refuse(refusal.status, code: refusal.status.refusalCode, detail: refusal.reason.description)
-    case .more:
-      if server.head.expectsContinue, server.head.version == .http11 { sendContinue() }
-      progressed = EventLoop.now.milliseconds
-      deadline = progressed + server.limits.headerTimeout
-      state = .body(reader, head: unsafe Array(bytes), content: [])
-    }
-  }
-
-  /// A body is complete too.
-  private func bodyArrived(_ head: [UInt8], _ content: [UInt8]) {
-    deadline = 0
-    let request = unsafe head.withUnsafeBytes { bytes in
-      _ = unsafe RequestParser.parse(bytes, into: &server.head)
-      return unsafe APIRequest(number: server.nextRequestNumber(), server.head, in: bytes, body: content)
-    }
-    answer(request)
-  }
-
-  /// Reads away what nobody wants, up to the end of the stream.
-  func discardInput() {
-    for _ in 0..<16 {
-      switch unsafe Socket.read(descriptor, into: server.arrivals) {
-      case .bytes: continue
-      case .wouldBlock: return
-      case .closed, .failed: return close()
-      }
-    }
-  }
-
   // MARK: Answering
 
-  private func answer(_ request: APIRequest) {
+  /// Starts what this connection has to wait for. A task that is over before it is known here must not stay: it holds
+  /// all that it worked with.
+  private func begin(_ body: @escaping @EventLoop (UInt) async -> Void) {
+    tasks += 1
+    let number = tasks
+    let started = EventLoop.spawn { await body(number) }
+    if tasksOver < number { task = started }
+  }
+
+  /// The wait is over; another one may begin before its task returns.
+  private func end(_ number: UInt) {
+    tasksOver = number
+    task = nil
+  }
+
+  func answer(_ request: APIRequest) {
     state = .answering
     requestCount = request.head.count + request.body.count
     readiness.watch([])
     server.answering += 1
-    task = EventLoop.spawn { [self, server] in
+    begin { [self, server] number in
       let reply = await server.handler.answer(request)
       server.answering -= 1
-      task = nil
+      end(number)
       requestCount = 0
       guard case .answering = state else {
         if case .stream(let stream) = reply { stream.cancel() }
@@ -291,7 +172,7 @@ final class HTTPConnection {
     send(status, .problemJSON, problem.json, fields, isHead: false)
   }
 
-  private func sendContinue() {
+  func sendContinue() {
     let line = Array("HTTP/1.1 100 Continue\r\n\r\n".utf8)
     // A few bytes into a socket that is waiting for us: they fit, or the client is not there.
     _ = unsafe line.withUnsafeBytes { unsafe Socket.write(descriptor, $0) }
@@ -351,16 +232,16 @@ final class HTTPConnection {
       wait()
     case .cold(let file, let range):
       readiness.watch([])
-      task = EventLoop.spawn { [self] in
+      begin { [self] number in
         await ColdReader.warm(file, range)
-        task = nil
+        end(number)
         if case .sending = state { pump() }
       }
     case .unverified(let reader, let block):
       readiness.watch([])
-      task = EventLoop.spawn { [self] in
+      begin { [self] number in
         let readiness = await reader.ready(block)
-        task = nil
+        end(number)
         guard case .sending = state else { return }
         if case .ready = readiness { pump() } else { breakOff() }
       }
