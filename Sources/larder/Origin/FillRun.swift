@@ -94,7 +94,9 @@ final class FillRun: ChunkTransferOwner {
   /// Ends it as soon as its transfers are gone.
   func stop() {
     isStopped = true
-    for transfer in transfers.values { transfer.cancel() }
+    for transfer in transfers.values.sorted(by: { $0.span.blocks.lowerBound < $1.span.blocks.lowerBound }) {
+      transfer.cancel()
+    }
     bell.ring()
   }
 

@@ -57,7 +57,8 @@ public final class Transfers {
     Answer(wait: 0, pace: 0, head: nil, body: .bytes([]), ending: .failure(.couldNotConnect))
   }
 
-  fileprivate var active: [ObjectIdentifier: Transfer] = [:]
+  /// In the order in which they began, which an address in memory is not: the same seed must end them in the same order.
+  fileprivate var active: [Transfer] = []
   private var isShutDown = false
 
   public init(maxConnectionsPerHost: Int, maxTotal: Int) throws(CurlError) {}
@@ -66,14 +67,14 @@ public final class Transfers {
   public func start(_ options: TransferOptions, _ receiver: any TransferReceiver) throws(CurlError) -> Transfer {
     guard !isShutDown else { throw CurlError(.cancelled, operation: options.operation, text: "shut down") }
     let transfer = Transfer(options, receiver, self, Self.origin(options))
-    active[ObjectIdentifier(transfer)] = transfer
+    active.append(transfer)
     transfer.begin()
     return transfer
   }
 
   public func shutDown() {
     isShutDown = true
-    for transfer in active.values { transfer.cancel() }
+    for transfer in active { transfer.cancel() }
   }
 }
 
@@ -192,7 +193,7 @@ public final class Transfer {
     self.receiver = nil
     timer.stop()
     deadline.stop()
-    transfers.active[ObjectIdentifier(self)] = nil
+    transfers.active.removeAll { $0 === self }
     receiver.finished(result)
   }
 }
