@@ -110,6 +110,8 @@ public struct Configuration: Sendable, Equatable {
     public var chunkSize = 0
     /// Bytes in a second over all transfers together; 0 means no limit.
     public var maxRate = 0
+    /// Bytes a second of what nobody plays while somebody plays; 0 for no limit of its own.
+    public var rateWhilePlaying = 0
     /// How long the first wait after a failure is; each next one is longer.
     public var retryInitial = Duration.zero
     /// The longest wait between two attempts.

@@ -148,6 +148,9 @@ extension Setting {
       "downloads.max_rate", \.downloads.maxRate, .size(0...(.max)), default: 0,
       "Bytes in a second over all transfers together. 0 means no limit."),
     Setting(
+      "downloads.rate_while_playing", \.downloads.rateWhilePlaying, .size(0...(.max)), default: 0,
+      "The same for what nobody plays, as long as somebody plays anything. 0 means no limit of its own."),
+    Setting(
       "downloads.retry_initial", \.downloads.retryInitial, .duration(.milliseconds(1)...day),
       default: .milliseconds(500), "The wait after a first failure; each next one is longer."),
     Setting(

@@ -63,7 +63,7 @@ final class Daemon {
     let losses = Losses(writer: writer, metrics: metrics, log: log)
     fills = Fills(
       writer: writer, volume: volume, origin: origin, losses: losses, settings: settings.fills,
-      bytesPerSecond: settings.rate, log: log)
+      rate: settings.rate, log: log)
     let catalogue = Catalogue(path: "\(path)/ledger/catalog.json", origin: origin, log: log)
     box = Box(
       writer: writer, volume: volume, origin: origin, fills: fills, catalogue: catalogue,
@@ -190,7 +190,7 @@ final class Daemon {
     box.door = Door(rules: fresh.rules, keys: fresh.keys, linkSecret: fresh.secret)
     box.keyOf = fresh.keyOf
     origin.use(fresh.origin)
-    fills.use(fresh.fills, bytesPerSecond: fresh.rate)
+    fills.use(fresh.fills, rate: fresh.rate)
     fills.hurry()
     scrub.use(fresh.scrub)
     // What would not have started keeps the number it had.

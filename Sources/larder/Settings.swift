@@ -107,7 +107,11 @@ struct Settings: Sendable {
       rate: configuration.storage.scrubRate, interval: configuration.storage.scrubInterval.milliseconds)
   }
 
-  var rate: Int? { configuration.downloads.maxRate == 0 ? nil : configuration.downloads.maxRate }
+  var rate: RateSettings {
+    func limit(_ bytes: Int) -> Int? { bytes == 0 ? nil : bytes }
+    return RateSettings(
+      most: limit(configuration.downloads.maxRate), whilePlaying: limit(configuration.downloads.rateWhilePlaying))
+  }
 
   var policy: Policy { Policy(configuration) }
 

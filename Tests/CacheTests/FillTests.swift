@@ -109,7 +109,7 @@ import Testing
         Issue.record("no probe")
         return
       }
-      fill.progressed()
+      fill.received(span.blocks.lowerBound, of: span)
       #expect(fill.trouble == nil)
       fill.ended(span, arrived: 1, .unreachable("reset"), at: now)
       guard case .waitUntil(let then) = fill.next(at: now) else { continue }
@@ -128,7 +128,7 @@ import Testing
     let then = noon.adding(milliseconds: 30_000)
     #expect(fill.next(at: noon) == .waitUntil(then))
     // Others bring bytes meanwhile: that mends the trouble, and does not shorten what was asked.
-    fill.progressed()
+    fill.received(2, of: span(2..<4))
     #expect(fill.trouble == nil)
     #expect(fill.next(at: noon) == .waitUntil(then))
     fill.ended(span(2..<4), arrived: 2, .delivered, at: noon)
@@ -199,7 +199,7 @@ import Testing
         return
       }
       #expect(round == 0 || span.blocks.count == 1, "one block finds out whether the disk is well again")
-      fill.progressed()
+      fill.received(span.blocks.upperBound - 1, of: span)
       fill.ended(span, arrived: span.blocks.count, .delivered, at: now)
       fill.lost(Array(span.blocks), because: "EIO", at: now)
       #expect(fill.trouble?.code == .storageError)
@@ -215,7 +215,7 @@ import Testing
       Issue.record("it gave up")
       return
     }
-    fill.progressed()
+    fill.received(probe.blocks.lowerBound, of: probe)
     #expect(fill.trouble?.code == .storageError, "not mended before a block is kept")
     fill.ended(probe, arrived: 1, .delivered, at: now)
     fill.stored(probe.blocks)
@@ -228,8 +228,9 @@ import Testing
     }
   }
 
-  /// A world of trouble that heals after a while: the fill always ends in `.compare`, has then asked for every missing
-  /// block and stored it, never has more requests under way than it may, and never asks twice at once for one block.
+  /// A world of trouble that heals after a while, with people who come, wait, seek and leave: the fill always ends in
+  /// `.compare`, has then asked for every missing block and stored it, never has more requests under way than it may, and
+  /// never asks twice at once for one block.
   @Test(arguments: 0..<300 as Range<UInt64>)
   func alwaysGetsThereWhenTheOriginHeals(_ seed: UInt64) {
     var random = SplitMix64(seed: seed)
@@ -239,17 +240,30 @@ import Testing
     var fill = fill(blocks: blocks, present: present, connections: connections, seed: seed)
     var now = noon
     var out: [ChunkSpan] = []
+    var dropped: [ChunkSpan] = []
     var written: [Int] = []
     var stored = Set(present)
     let trouble = Int.random(in: 0...300, using: &random)
     for step in 0..<3000 {
       let healed = step >= trouble
+      if blocks > 0, Int.random(in: 0..<4, using: &random) == 0 {
+        fill.demand = Demand(
+          awaited: (0..<Int.random(in: 0...2, using: &random)).map { _ in Int.random(in: 0..<blocks, using: &random) }
+            .filter { !stored.contains($0) },
+          ahead: (0..<Int.random(in: 0...2, using: &random)).map { _ in
+            let from = Int.random(in: 0..<blocks, using: &random)
+            return from..<Int.random(in: from...blocks, using: &random)
+          })
+      }
       switch fill.next(at: now) {
       case .fetch(let span):
         #expect(stored.isDisjoint(with: span.blocks) && !out.contains { $0.blocks.overlaps(span.blocks) })
         #expect(!written.contains { span.blocks.contains($0) })
         out.append(span)
         #expect(out.count <= connections && out.count == fill.inFlight)
+      case .drop(let span):
+        #expect(out.contains(span) && !dropped.contains(span), "one that is under way, and once")
+        dropped.append(span)
       case .waitUntil(let then):
         #expect(then > now)
         if out.isEmpty && written.isEmpty || Bool.random(using: &random) { now = then }
@@ -263,14 +277,17 @@ import Testing
       }
       if !out.isEmpty, Int.random(in: 0..<2, using: &random) == 0 {
         let span = out.remove(at: Int.random(in: 0..<out.count, using: &random))
+        let wasDropped = dropped.contains(span)
+        dropped.removeAll { $0 == span }
         let outcomes: [FetchOutcome] = [
           .delivered, .unreachable("no route"),
           .troubled("503", retryAfter: Int64.random(in: 0...9999, using: &random)),
           .troubled("lies", retryAfter: nil), .abandoned,
         ]
-        let outcome = healed ? .delivered : outcomes.randomElement(using: &random) ?? .delivered
+        let outcome =
+          wasDropped ? .abandoned : healed ? .delivered : outcomes.randomElement(using: &random) ?? .delivered
         let arrived = outcome == .delivered ? span.blocks.count : Int.random(in: 0...span.blocks.count, using: &random)
-        if arrived > 0 { fill.progressed() }
+        if arrived > 0 { fill.received(span.blocks.lowerBound + arrived - 1, of: span) }
         fill.ended(span, arrived: arrived, outcome, at: now)
         written += span.blocks.prefix(arrived)
       }

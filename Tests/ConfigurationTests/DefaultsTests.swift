@@ -90,6 +90,7 @@ import Testing
       connections = 4
       chunk_size = "8MiB"
       max_rate = 0
+      rate_while_playing = 0
       retry_initial = "500ms"
       retry_max = "60s"
 

@@ -42,7 +42,15 @@ public struct ChunkPlan: Sendable {
 
   /// Claims the next run of missing blocks, of about `bytes` at the most; nil when all are claimed.
   public mutating func claim(bytes: Int = .max) -> ChunkSpan? {
-    guard let first = claimed.firstMissing(from: cursor) else { return nil }
+    guard let span = claim(in: cursor..<claimed.count, bytes: bytes) else { return nil }
+    cursor = span.blocks.upperBound
+    return span
+  }
+
+  /// Claims the first run of missing blocks that begins in `range`, of about `bytes` at the most; nil when all of them are
+  /// claimed.
+  public mutating func claim(in range: Range<Int>, bytes: Int) -> ChunkSpan? {
+    guard let first = claimed.firstMissing(from: range.lowerBound), first < range.upperBound else { return nil }
     let most = first + max(1, bytes / blockSize)
     let border = min(claimed.count, (first / blocksInChunk + 1) * blocksInChunk, most)
     var end = first
@@ -51,7 +59,6 @@ public struct ChunkPlan: Sendable {
       claimed.insert(end)
       end += 1
     }
-    cursor = end
     let start = starts.removeValue(forKey: first) ?? 0
     return ChunkSpan(blocks: first..<end, bytes: first * blockSize + start..<min(size, end * blockSize))
   }

@@ -25,6 +25,8 @@ public struct Fill: Sendable {
   public enum Step: Sendable, Hashable {
     /// Ask the origin for these blocks.
     case fetch(ChunkSpan)
+    /// Give this request up: somebody waits for something else. Its `ended` is owed as ever.
+    case drop(ChunkSpan)
     /// Nothing before this moment.
     case waitUntil(Timestamp)
     /// Nothing before something that is under way has ended.
@@ -43,13 +45,27 @@ public struct Fill: Sendable {
     case failed(Trouble.Code, String)
   }
 
+  /// A request under way.
+  private struct Flight: Sendable {
+    let span: ChunkSpan
+    /// How many of its blocks have come.
+    var arrived = 0
+    var isDropped = false
+
+    /// What is still to come of it.
+    var coming: Range<Int> { span.blocks.lowerBound + arrived..<span.blocks.upperBound }
+  }
+
   public let object: ObjectID
   public let connections: Int
   public let retry: RetryPolicy
   /// What the user may be told while it does not go on; nil when it does.
   public private(set) var trouble: Trouble?
-  public private(set) var inFlight = 0
+  public var inFlight: Int { flights.count }
+  /// What those who play it want; it goes before everything else.
+  public var demand = Demand()
 
+  private var flights: [Flight] = []
   private var plan: ChunkPlan
   private var pace = RequestPace()
   private var stored: BlockMap
@@ -91,16 +107,63 @@ public struct Fill: Sendable {
     }
     // After trouble one request goes ahead and finds out; the others follow when it brought something.
     // After a loss that brings the least there is, until the disk has kept it: what is fetched for nothing is paid for.
-    let allowed = attempts > 0 || losses > 0 ? 1 : connections
-    guard inFlight < allowed, let span = plan.claim(bytes: losses > 0 ? 1 : pace.bytes) else { return .wait }
-    inFlight += 1
+    let isProbing = attempts > 0 || losses > 0
+    if !isProbing, let flight = flights.firstIndex(where: isInTheWay) {
+      flights[flight].isDropped = true
+      return .drop(flights[flight].span)
+    }
+    guard inFlight < (isProbing ? 1 : connections), let span = claim(bytes: losses > 0 ? 1 : pace.bytes) else {
+      return .wait
+    }
+    flights.append(Flight(span: span))
     return .fetch(span)
   }
 
-  /// Bytes that belong to a whole block arrived: the way is open again.
+  // MARK: What goes first
+
+  /// Claims what is wanted most: what somebody waits for, what those who play will want, then the rest in order.
+  private mutating func claim(bytes: Int) -> ChunkSpan? {
+    for block in demand.awaited {
+      if let span = plan.claim(in: block..<block + 1, bytes: bytes) { return span }
+    }
+    // As long as somebody plays and lacks nothing, one connection rests: it is there at once for whoever seeks.
+    if demand.awaited.isEmpty, !demand.isEmpty, connections > 1, inFlight == connections - 1 { return nil }
+    for blocks in demand.ahead {
+      if let span = plan.claim(in: blocks, bytes: bytes) { return span }
+    }
+    return plan.claim(bytes: bytes)
+  }
+
+  /// Whether a request has to go for what somebody waits for: because it brings that block only after much else, or
+  /// because it takes the last connection and nobody who plays wants what it brings.
+  private func isInTheWay(_ flight: Flight) -> Bool {
+    guard !flight.isDropped else { return false }
+    if demand.awaited.contains(where: { flight.coming.contains($0) && isFar($0, in: flight) }) { return true }
+    guard inFlight == connections, !flights.contains(where: \.isDropped), !demand.wants(flight.coming) else {
+      return false
+    }
+    return demand.awaited.contains { !plan.claimed.contains($0) }
+  }
+
+  /// Whether a block will not have come after a wait like that for a request of its own.
+  private func isFar(_ block: Int, in flight: Flight) -> Bool {
+    pace.isLong((block - flight.coming.lowerBound) * plan.blockSize)
+  }
+
+  // MARK: What happened
+
+  /// A block of this request arrived whole: the way is open again.
+  public mutating func received(_ block: Int, of span: ChunkSpan) {
+    if let flight = flights.firstIndex(where: { $0.span == span }) {
+      flights[flight].arrived = block + 1 - span.blocks.lowerBound
+    }
+    progressed()
+  }
+
+  /// The way to the origin is open again.
   ///
   /// A wait that another request brought about is still kept: the origin may be refusing that one because of this one.
-  public mutating func progressed() {
+  private mutating func progressed() {
     attempts = 0
     // That bytes come does not mend a disk that loses them.
     if losses == 0 { trouble = nil }
@@ -110,6 +173,9 @@ public struct Fill: Sendable {
   public mutating func measured(wait: Double, bytes: Int, duration: Double) {
     pace.learn(wait: wait, bytes: bytes, duration: duration)
   }
+
+  /// Whether every block is durable, so that nothing is to be asked of the origin.
+  public var isWhole: Bool { stored.isFull }
 
   /// Whether there is nothing to do before a later moment.
   public func isResting(at now: Timestamp) -> Bool { resumeAt.map { $0 > now } ?? false }
@@ -125,8 +191,10 @@ public struct Fill: Sendable {
   public mutating func ended(
     _ span: ChunkSpan, arrived: Int, start: Int = 0, _ outcome: FetchOutcome, at now: Timestamp
   ) {
-    precondition(inFlight > 0 && (0...span.blocks.count).contains(arrived))
-    inFlight -= 1
+    guard let flight = flights.firstIndex(where: { $0.span == span }), (0...span.blocks.count).contains(arrived) else {
+      preconditionFailure("the end of a request that was not made")
+    }
+    flights.remove(at: flight)
     plan.release(span.blocks.lowerBound + arrived..<span.blocks.upperBound, start: start)
     switch outcome {
     case .delivered: progressed()

@@ -30,6 +30,13 @@ public struct RequestPace: Sendable, Hashable {
     rate = rate.map { $0 * 0.75 + now * 0.25 } ?? now
   }
 
+  /// Whether so many bytes take one connection longer than a request of their own would, with the connection that it may
+  /// have to open.
+  public func isLong(_ bytes: Int) -> Bool {
+    guard let wait, let rate else { return false }
+    return Double(bytes) > (2 * wait + 0.05) * rate
+  }
+
   /// Bytes that the next request should ask for; the chunk is the most.
   public var bytes: Int {
     guard let wait, let rate else { return Self.least }

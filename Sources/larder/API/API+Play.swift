@@ -18,7 +18,7 @@ extension API {
       user = try admit(link: request.parameter("token") ?? "", to: record)
     }
     guard let download = record, download.user == user, download.isLive else { throw Rejection.notFound }
-    guard download.status == .completed else { throw Rejection.notReady(download.status) }
+    guard download.isPlayable else { throw Rejection.notReady(download.status) }
     let playable: Playable
     do {
       guard let opened = try await box.titles.playable(download) else { throw Rejection.notFound }
@@ -27,10 +27,25 @@ extension API {
       box.log.fault("play.open", "\(error)", [.download: "\(download.id)", .request: "\(request.number)"])
       throw Rejection.unavailable(box.fills.trouble(of: download.object), at: Clock.steady)
     }
-    if case .missing(let trouble) = await playable.prepare(playable.plan(of: request)) {
-      throw Rejection.unavailable(trouble, at: Clock.steady)
+    if playable.reader?.state == .filling { request.client.watchForLeaving() }
+    switch await playable.prepare(playable.plan(of: request)) {
+    case .ready: return .play(playable)
+    case .paused: throw Rejection.paused
+    case .missing(let trouble): throw try missing(trouble, of: download.id)
     }
-    return .play(playable)
+  }
+
+  /// Why bytes of a title cannot be had. As long as there are none at all, it is simply not ready.
+  private func missing(_ trouble: Trouble?, of id: DownloadID) throws -> Rejection {
+    let (download, object) = try box.read { ledger, tx in
+      let download = try ledger.download(id, in: tx)
+      return (download, try download.flatMap { try ledger.object($0.object, in: tx) })
+    }
+    guard let download, download.isLive else { return Rejection.notFound }
+    guard download.status != .failed, let object else { return Rejection.notReady(download.status) }
+    guard object.state == .filling else { return Rejection.unavailable(trouble, at: Clock.steady) }
+    if object.storedBytes == 0 { return Rejection.notReady(download.status, trouble) }
+    return Rejection.notYetHere(trouble, at: Clock.steady)
   }
 
   /// A link names its download and, through it, its user.

@@ -53,6 +53,7 @@ final class Box {
     titles.played = { [unowned self] in played($0) }
     fills.heardOfBlocks = { [unowned self] in titles.heardOfBlocks(of: $0) }
     fills.willDecide = { [unowned self] in flushPlays() }
+    fills.rate.somebodyPlays = { [unowned self] in isPlaying }
     events.currentViews = { [unowned self] user in
       let filter = DownloadFilter(statuses: [.pending, .downloading, .paused], limit: UserBounds().unfinished)
       return (try? read { try $0.list(of: user, filter, in: $1).downloads.map { try view($0) } }) ?? []
@@ -93,9 +94,9 @@ final class Box {
   /// What a commit means to everything that remembers: nothing given up is served, nothing new waits unseen.
   func committed(_ change: Change) {
     for (id, download) in change.downloads {
-      if !download.isLive || download.status != .completed { titles.forget(id) }
+      titles.changed(download)
       if change.news.contains(id) { tell(download) }
-      if download.isLive, download.status == .pending || download.status == .downloading,
+      if download.isLive, download.waitsForBytes,
         (try? read { ledger, tx in try ledger.object(download.object, in: tx)?.state == .complete }) == true
       {
         fills.link(download.object)
@@ -166,7 +167,10 @@ final class Box {
   }
 
   /// Whether somebody plays, or something is fetched: what can wait does.
-  var isBusy: Bool { fills.isFetching || lastPlay > 0 && EventLoop.now.milliseconds < lastPlay + 5000 }
+  var isBusy: Bool { fills.isFetching || isPlaying }
+
+  /// Whether bytes went out to a player during the last seconds.
+  var isPlaying: Bool { lastPlay > 0 && EventLoop.now.milliseconds < lastPlay + 5000 }
 
   /// Hands the plays since the last time to the ledger.
   func flushPlays() {

@@ -27,7 +27,7 @@ final class OpenTitles {
     return found.playable
   }
 
-  /// Opens a completed download; nil when it is not one any more.
+  /// Opens a download that has bytes, or is about to have some; nil when it is not one any more.
   func playable(_ download: Download) async throws -> Playable? {
     if let known = known(download.id) { return known }
     // A delete may come while the disk is busy: its file may then be gone, which is no fault.
@@ -35,12 +35,13 @@ final class OpenTitles {
     let current = try shelf.ledger.environment.read { tx in
       try shelf.ledger.download(download.id, in: tx).map { ($0, try shelf.ledger.object($0.object, in: tx)) }
     }
-    guard case (let now, let object?)? = current, now.isLive, now.status == .completed,
-      now.object == download.object
-    else { return nil }
-    if file == nil {
+    guard case (let now, let object?)? = current, now.isPlayable, now.object == download.object else { return nil }
+    if file == nil, object.state == .filling, object.storedBytes == 0 {
+      // Nothing has come yet, so that nothing is lost.
+      file = try await shelf.volume.open(object)
+    } else if file == nil {
       try await shelf.losses.recover(object, shelf.volume, foundBy: .play)
-      shelf.fills.mend(object.id)
+      shelf.fills.attend(object.id)
       // Back from a link, it opens now; else its blocks are on their way.
       file = try await shelf.volume.openForReading(object.id)
     }
@@ -60,8 +61,12 @@ final class OpenTitles {
     return others.first { $0.object.id == object.id } ?? ObjectReader(object, file, shelf: shelf)
   }
 
-  /// It is deleted or evicted: a response under way may finish, no new one begins.
-  func forget(_ id: DownloadID) { open[id] = nil }
+  /// A download has changed. When it is deleted, evicted, failed, or of another version now, a response under way may
+  /// finish, and no new one begins.
+  func changed(_ download: Download) {
+    guard let known = open[download.id] else { return }
+    if !download.isPlayable || known.playable.reader?.object.id != download.object { open[download.id] = nil }
+  }
 
   /// Blocks of an object came in.
   func heardOfBlocks(of object: ObjectID) {
@@ -70,7 +75,13 @@ final class OpenTitles {
 
   /// Blocks of an object were lost, perhaps with its file: who asks next opens it anew.
   func damaged(_ object: ObjectID) {
+    for entry in open.values { entry.playable.reader.map { if $0.object.id == object { $0.forgetVerified() } } }
     heardOfBlocks(of: object)
     open = open.filter { $0.value.playable.reader?.object.id != object }
   }
+}
+
+extension Download {
+  /// Whether its bytes may be played as far as they are there.
+  var isPlayable: Bool { isLive && object != .none && (status == .completed || status.isUnfinished) }
 }

@@ -45,11 +45,16 @@ struct Rejection: Error {
       .notFound, "content_not_found", "the origin has no \(title.contentID) in \(title.quality); check both names")
   }
 
-  static func notReady(_ status: Download.Status) -> Rejection {
-    let advice = status == .failed ? "retry it" : "wait until it is completed"
+  static func notReady(_ status: Download.Status, _ trouble: Trouble? = nil) -> Rejection {
+    let why = trouble.map { " (\($0.message))" } ?? ""
+    let advice = status == .failed ? "retry it" : "try again when its first bytes are there"
     return Rejection(
-      .conflict, "not_ready", "the download is \(status.word), so there is nothing to play yet; \(advice)")
+      .conflict, "not_ready", "the download is \(status.word)\(why), so there is nothing to play yet; \(advice)")
   }
+
+  /// Bytes are wanted that nobody wants to be fetched.
+  static let paused = Rejection(
+    .conflict, "not_ready", "the download is paused, and these bytes are not here yet; resume it to play them")
 
   static func conflict(_ status: Download.Status, _ operation: String) -> Rejection {
     Rejection(.conflict, "conflict", "the download is \(status.word), which does not go with \(operation)")
@@ -69,11 +74,21 @@ struct Rejection: Error {
 
   /// Bytes that the disk has lost are not there again yet; the rest of the title plays.
   static func unavailable(_ trouble: Trouble?, at now: Cache.Timestamp) -> Rejection {
+    away("the disk lost these bytes, and they are not fetched again yet", trouble, or: .storageError, at: now)
+  }
+
+  /// Bytes of a title that is coming in are not there yet and cannot be had now; what is there plays.
+  static func notYetHere(_ trouble: Trouble?, at now: Cache.Timestamp) -> Rejection {
+    away("these bytes have not come yet", trouble, or: .originUnreachable, at: now)
+  }
+
+  private static func away(
+    _ what: String, _ trouble: Trouble?, or usual: Trouble.Code, at now: Cache.Timestamp
+  ) -> Rejection {
     let why = trouble.map { ": \($0.message)" } ?? ""
     let wait = trouble?.nextAttempt.map { max(1, min(60, ($0.milliseconds - now.milliseconds + 999) / 1000)) } ?? 2
     return Rejection(
-      .serviceUnavailable, (trouble?.code ?? .storageError).word,
-      "the disk lost these bytes, and they are not fetched again yet\(why); other parts of the title play",
+      .serviceUnavailable, (trouble?.code ?? usual).word, "\(what)\(why); other bytes of the title play",
       [Reply.Field("Retry-After", "\(wait)")])
   }
 

@@ -45,6 +45,10 @@ final class ChunkTransfer: TransferReceiver {
   private var failure: TransferHead?
   private var failureBody: [UInt8] = []
   private var isPaused = false
+  /// Whether somebody who plays wants what it brings now or soon.
+  var isPlayed = false {
+    didSet { if isPlayed, !oldValue { resume() } }
+  }
   private let started = EventLoop.exactNow
   private var firstByte: EventLoop.Instant?
 
@@ -123,7 +127,8 @@ final class ChunkTransfer: TransferReceiver {
       refused = .troubled("the origin sent more than it was asked for", retryAfter: nil)
       return .abort
     }
-    guard atDisk < 2, rate.allows(bytes.count, else: { [weak self] in self?.resume() }) else {
+    guard atDisk < 2, rate.allows(bytes.count, isPlayed: isPlayed, else: { [weak self] in self?.resume() })
+    else {
       isPaused = true
       return .pause
     }

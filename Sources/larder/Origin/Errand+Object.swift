@@ -45,8 +45,7 @@ extension Errand {
     let starts = known.isEmpty ? [:] : await volume.read(known, of: object, from: file)
     let run = FillRun(
       object, present: present, starts: starts, file: file, origin: origin, volume: volume, rate: rate,
-      settings: settings,
-      turn: turn)
+      settings: settings, turn: turn, audience: audience)
     // An order to stop that came while the file was opened.
     guard !isStopped else { return .stopped }
     run.heardOfBlocks = { [self] count in

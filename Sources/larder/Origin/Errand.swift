@@ -45,6 +45,8 @@ final class Errand {
   var task: Task<Void, Never>?
   /// Called before the ledger decides who has to go.
   var willDecide: @EventLoop () -> Void = {}
+  /// Those who play the object meanwhile; nil for nobody.
+  var audience: @EventLoop () -> Audience? = { nil }
   /// Called when blocks of the object came in.
   var heardOfBlocks: @EventLoop () -> Void = {}
   /// Whether the blocks that the disk lost were looked at once more before they are fetched.

@@ -25,6 +25,8 @@ final class FillRun: ChunkTransferOwner {
   private let volume: Volume
   private let rate: RateLimit
   private let turn: Turn
+  /// Those who play it meanwhile; nil for nobody.
+  private let audience: @EventLoop () -> Audience?
   private let bell = Bell()
   private var transfers: [ObjectIdentifier: ChunkTransfer] = [:]
   /// What there is of blocks that are not whole, by number.
@@ -36,8 +38,7 @@ final class FillRun: ChunkTransferOwner {
 
   init(
     _ object: StoredObject, present: BlockMap, starts: [Int: [UInt8]], file: ObjectFile, origin: OriginClient,
-    volume: Volume,
-    rate: RateLimit, settings: FillSettings, turn: Turn
+    volume: Volume, rate: RateLimit, settings: FillSettings, turn: Turn, audience: @escaping @EventLoop () -> Audience?
   ) {
     self.object = object
     self.file = file
@@ -45,6 +46,7 @@ final class FillRun: ChunkTransferOwner {
     self.volume = volume
     self.rate = rate
     self.turn = turn
+    self.audience = audience
     self.starts = starts
     self.fill = Fill(
       of: object, present: present, starts: starts.mapValues(\.count), chunkSize: settings.chunkSize,
@@ -68,12 +70,14 @@ final class FillRun: ChunkTransferOwner {
         }
         return .stopped
       }
-      if !turn.isHeld, !fill.isResting(at: Clock.steady) {
+      if !turn.isHeld, !fill.isWhole, !fill.isResting(at: Clock.steady) {
         await turn.take()
         continue
       }
+      lookAtAudience()
       switch fill.next(at: Clock.steady) {
       case .fetch(let span): fetch(span)
+      case .drop(let span): transfers.values.first { $0.span == span }?.cancel()
       case .wait: await bell.wait()
       case .waitUntil(let moment):
         if transfers.isEmpty, fill.trouble?.code.yieldsTurn ?? false { turn.giveUp() }
@@ -85,6 +89,21 @@ final class FillRun: ChunkTransferOwner {
     }
   }
 
+  /// What those who play it want has changed.
+  func audienceChanged() { bell.ring() }
+
+  /// Whether something is on the way that somebody who plays waits for.
+  var isServing: Bool {
+    transfers.values.contains { transfer in fill.demand.awaited.contains { transfer.span.blocks.contains($0) } }
+  }
+
+  private func lookAtAudience() {
+    let demand = audience()?.demand(of: object) ?? Demand()
+    guard !demand.isEmpty || !fill.demand.isEmpty else { return }
+    fill.demand = demand
+    for transfer in inOrder { transfer.isPlayed = demand.wants(transfer.span.blocks) }
+  }
+
   /// Tries again now instead of later.
   func hurry() {
     fill.hurry()
@@ -94,10 +113,13 @@ final class FillRun: ChunkTransferOwner {
   /// Ends it as soon as its transfers are gone.
   func stop() {
     isStopped = true
-    for transfer in transfers.values.sorted(by: { $0.span.blocks.lowerBound < $1.span.blocks.lowerBound }) {
-      transfer.cancel()
-    }
+    for transfer in inOrder { transfer.cancel() }
     bell.ring()
+  }
+
+  /// What is on the way, in the order of the title.
+  private var inOrder: [ChunkTransfer] {
+    transfers.values.sorted { $0.span.blocks.lowerBound < $1.span.blocks.lowerBound }
   }
 
   private func fetch(_ span: ChunkSpan) {
@@ -106,6 +128,7 @@ final class FillRun: ChunkTransferOwner {
       [object, origin] head, error in
       origin.judge(head, error: error, of: object.origin.version, span.bytes)
     }
+    transfer.isPlayed = fill.demand.wants(span.blocks)
     transfers[ObjectIdentifier(transfer)] = transfer
     do {
       transfer.began(try origin.get(object.origin.version, span.bytes, transfer))
@@ -122,7 +145,7 @@ final class FillRun: ChunkTransferOwner {
   }
 
   func received(block: Int, _ bytes: [UInt8], by transfer: ChunkTransfer) {
-    fill.progressed()
+    fill.received(block, of: transfer.span)
     let write = BlockWrite(
       object: object.id, file: file, index: block, offset: block * object.blockSize, bytes: bytes)
     volume.write(
@@ -152,6 +175,7 @@ final class FillRun: ChunkTransferOwner {
     if arrived < transfer.span.blocks.count, !transfer.unfinished.isEmpty { starts[block] = transfer.unfinished }
     fill.ended(
       transfer.span, arrived: arrived, start: starts[block]?.count ?? 0, outcome, at: Clock.steady)
+    rate.yieldingChanged()
     bell.ring()
   }
 

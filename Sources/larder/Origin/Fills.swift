@@ -12,7 +12,7 @@ final class Fills {
   private let origin: OriginClient
   private let losses: Losses
   private let log: EventLog
-  private let rate: RateLimit
+  let rate: RateLimit
   private let renewals = Renewals()
   /// Called before the ledger decides who has to go: what is played must be known there.
   var willDecide: @EventLoop () -> Void = {}
@@ -20,6 +20,8 @@ final class Fills {
 
   /// What is under way: an object being brought in, or a download whose version the origin has yet to tell.
   private var errands: [Errand.Subject: Errand] = [:]
+  /// Those who play an object that is not whole yet.
+  private var audiences: [ObjectID: Audience] = [:]
   private var isScheduling = false
   private var scheduleAgain = false
   private var isStopped = false
@@ -32,22 +34,24 @@ final class Fills {
 
   init(
     writer: LedgerWriter, volume: Volume, origin: OriginClient, losses: Losses, settings: FillSettings,
-    bytesPerSecond: Int?,
-    log: EventLog
+    rate: RateSettings, log: EventLog
   ) {
     self.writer = writer
     self.volume = volume
     self.origin = origin
     self.losses = losses
     self.settings = settings
-    self.rate = RateLimit(bytesPerSecond: bytesPerSecond)
+    self.rate = RateLimit(rate)
     self.log = log
+    self.rate.isYielding = { [unowned self] in
+      audiences.contains { $1.isWaiting && errands[.object($0)]?.run?.isServing ?? false }
+    }
   }
 
   /// New settings hold for what starts from now on; the rate at once.
-  func use(_ settings: FillSettings, bytesPerSecond: Int?) {
+  func use(_ settings: FillSettings, rate: RateSettings) {
     self.settings = settings
-    rate.set(bytesPerSecond: bytesPerSecond)
+    self.rate.set(rate)
     schedule()
   }
 
@@ -68,17 +72,55 @@ final class Fills {
     errands[.object(object)].flatMap { $0.run?.trouble ?? $0.trouble }
   }
 
+  /// Whether bytes of the object came in during the last seconds.
+  func isReceiving(_ object: ObjectID) -> Bool { (errands[.object(object)]?.run?.bytesPerSecond ?? 0) > 0 }
+
   /// Called when blocks of an object came in.
   var heardOfBlocks: @EventLoop (ObjectID) -> Void = { _ in }
 
   /// An object lost blocks: a fill of it goes by an old map.
   func lookAgain(_ object: ObjectID) { errands[.object(object)]?.lookAgain() }
 
-  /// Somebody waits for blocks of a damaged object: mending begins at once, whatever else waits for its turn.
-  func mend(_ object: ObjectID) {
-    guard errands[.object(object)] == nil, !isStopped else { return }
-    let state = try? writer.ledger.environment.read { tx in try writer.ledger.object(object, in: tx)?.state }
-    if state == .mending { start(.object(object), isMend: true) }
+  // MARK: What is played while it comes in
+
+  /// Those who play the object.
+  func audience(of id: ObjectID) -> Audience {
+    if let known = audiences[id] { return known }
+    let audience = Audience()
+    audience.changed = { [weak self] in self?.audienceChanged(id) }
+    audiences[id] = audience
+    return audience
+  }
+
+  private func audienceChanged(_ id: ObjectID) {
+    errands[.object(id)]?.run?.audienceChanged()
+    rate.yieldingChanged()
+    guard audiences[id]?.isEmpty ?? false else { return }
+    audiences[id] = nil
+    schedule()
+  }
+
+  /// Somebody waits for blocks of an object: it is brought in at once, whatever else waits for its turn.
+  ///
+  /// - Returns: false when nobody wants it to come in: it is whole or gone, or all its downloads are paused.
+  @discardableResult
+  func attend(_ id: ObjectID) -> Bool {
+    guard !isStopped else { return false }
+    if let errand = errands[.object(id)] {
+      guard !errand.isStopped else { return false }
+      errand.turn.give()
+      return true
+    }
+    let ledger = writer.ledger
+    let wanted: StoredObject.State?? = try? ledger.environment.read { tx in
+      let state = try ledger.object(id, in: tx)?.state
+      guard state == .filling else { return state }
+      let owners = try ledger.owners(of: id, in: tx)
+      return try owners.contains { try ledger.download($0, in: tx)?.waitsForBytes ?? false } ? state : nil
+    }
+    guard let state = wanted ?? nil, state != .complete else { return false }
+    start(.object(id), isMend: state == .mending)
+    return true
   }
 
   /// Whether bytes come in, or could at any moment.
@@ -128,13 +170,16 @@ final class Fills {
           continue
         }
         let owners = try ledger.owners(of: id, in: tx).compactMap { try ledger.download($0, in: tx) }
-        let isWanted = owners.contains { $0.status == .pending || $0.status == .downloading }
+        let isWanted = owners.contains { $0.waitsForBytes }
         if !isWanted, try ledger.object(id, in: tx)?.state != .mending { errand.stop() }
         toBegin += owners.filter { $0.status == .pending }.map(\.id)
       }
       for errand in errands.values.filter({ $0.turn.wantedSince != nil })
         .sorted(by: { $0.turn.wantedSince! < $1.turn.wantedSince! })
       where !errand.turn.isHeld && holding < settings.active { errand.turn.give() }
+      // What came in ahead of its turn because somebody played it waits for one when nobody does any more.
+      for errand in errands.filter({ isCounted($1, $0) }).values.sorted(by: { $0.turn.number > $1.turn.number })
+      where holding > settings.active { errand.turn.giveUp() }
       // What was whole goes before what never was, and takes no turn away from it: it is little, and somebody misses it.
       for object in try ledger.mends(limit: Self.look, in: tx) where errands[.object(object)] == nil {
         guard errands.values.count(where: \.isMend) < settings.active else { break }
@@ -163,7 +208,14 @@ final class Fills {
     holding < settings.active && errands.count < settings.active + Self.patience
   }
 
-  private var holding: Int { errands.values.count { $0.turn.isHeld && !$0.isMend } }
+  private var holding: Int { errands.count { isCounted($1, $0) } }
+
+  /// Whether an errand takes up a turn: not what is mended, nor what somebody plays.
+  private func isCounted(_ errand: Errand, _ subject: Errand.Subject) -> Bool {
+    guard errand.turn.isHeld, !errand.isMend else { return false }
+    if case .object(let id) = subject, audiences[id] != nil { return false }
+    return true
+  }
 
   private func start(_ subject: Errand.Subject, isMend: Bool = false) {
     let errand = Errand(
@@ -171,7 +223,10 @@ final class Fills {
       settings: settings, log: log)
     errand.isMend = isMend
     errand.willDecide = { [weak self] in self?.willDecide() }
-    if case .object(let id) = subject { errand.heardOfBlocks = { [weak self] in self?.heardOfBlocks(id) } }
+    if case .object(let id) = subject {
+      errand.heardOfBlocks = { [weak self] in self?.heardOfBlocks(id) }
+      errand.audience = { [weak self] in self?.audiences[id] }
+    }
     errand.turn.changed = { [weak self] in self?.schedule() }
     errands[subject] = errand
     errand.task = EventLoop.spawn { [self] in
@@ -197,6 +252,9 @@ final class Fills {
 }
 
 extension Download {
+  /// Whether bytes of its object are to come in for it.
+  var waitsForBytes: Bool { status == .pending || status == .downloading }
+
   /// Whether it still waits for the origin to tell its version.
-  var waitsForVersion: Bool { isLive && object == .none && (status == .pending || status == .downloading) }
+  var waitsForVersion: Bool { isLive && object == .none && waitsForBytes }
 }

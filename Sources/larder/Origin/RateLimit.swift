@@ -1,4 +1,5 @@
-// `downloads.max_rate`: all transfers together drink from one bucket.
+// How fast transfers may be: `downloads.max_rate` for all of them together, and what those that nobody plays leave to
+// those that somebody does.
 
 import Cache
 import Loop
@@ -32,26 +33,60 @@ struct TokenBucket: Sendable {
   }
 }
 
-/// The bucket of all transfers, and who waits at it.
+/// Bytes a second, as the administrator limits them; nil for no limit.
+struct RateSettings: Sendable, Hashable {
+  /// Over all transfers together.
+  var most: Int?
+  /// While somebody plays, over all transfers of what nobody plays.
+  var whilePlaying: Int?
+}
+
+/// The buckets of all transfers, and who waits at them.
 @EventLoop
 final class RateLimit {
-  private var bucket: TokenBucket
+  private var all: TokenBucket
+  private var unplayed: TokenBucket
   private var waiting: [@EventLoop () -> Void] = []
   private let timer = Timer()
+  /// Whether somebody plays anything at this moment.
+  var somebodyPlays: @EventLoop () -> Bool = { false }
+  /// Whether bytes are on their way to somebody who plays and has none left: until they come, transfers of what nobody
+  /// plays stand still. They are not given up for that: nothing that arrived is lost, and the line is free at once.
+  var isYielding: @EventLoop () -> Bool = { false }
 
-  init(bytesPerSecond: Int?) { bucket = TokenBucket(rate: bytesPerSecond, at: Clock.steady) }
+  init(_ settings: RateSettings) {
+    all = TokenBucket(rate: settings.most, at: Clock.steady)
+    unplayed = TokenBucket(rate: settings.whilePlaying, at: Clock.steady)
+  }
 
-  func set(bytesPerSecond: Int?) {
-    bucket = TokenBucket(rate: bytesPerSecond, at: Clock.steady)
+  func set(_ settings: RateSettings) {
+    all = TokenBucket(rate: settings.most, at: Clock.steady)
+    unplayed = TokenBucket(rate: settings.whilePlaying, at: Clock.steady)
     wake()
   }
 
   /// Whether `bytes` may be taken now; if not, `resume` is called when it is worth asking again.
-  func allows(_ bytes: Int, else resume: @escaping @EventLoop () -> Void) -> Bool {
-    guard let wait = bucket.take(bytes, at: Clock.steady) else { return true }
+  ///
+  /// - Parameter isPlayed: whether somebody who plays wants them now or soon.
+  func allows(_ bytes: Int, isPlayed: Bool, else resume: @escaping @EventLoop () -> Void) -> Bool {
+    let wait: Int64?
+    if isPlayed {
+      wait = all.take(bytes, at: Clock.steady)
+    } else if isYielding() {
+      waiting.append(resume)
+      return false
+    } else {
+      wait = (somebodyPlays() ? unplayed.take(bytes, at: Clock.steady) : nil) ?? all.take(bytes, at: Clock.steady)
+    }
+    guard let wait else { return true }
     waiting.append(resume)
     if !timer.isActive { timer.start(after: .milliseconds(wait)) { [weak self] in self?.wake() } }
     return false
+  }
+
+  /// What transfers stand still for may be over.
+  func yieldingChanged() {
+    if !waiting.isEmpty, !isYielding() { wake() }
   }
 
   private func wake() {

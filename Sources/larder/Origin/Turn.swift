@@ -9,12 +9,22 @@ import Loop
 @EventLoop
 final class Turn {
   private(set) var isHeld = true
+  /// Grows from one turn that is given to the next.
+  private(set) var number: UInt64
+  private static var count: UInt64 = 0
   /// Since when it waits for a turn; nil when it does not.
   private(set) var wantedSince: Timestamp?
   private let bell = Bell()
   private var isOver = false
   /// Called when a turn is given up or wanted.
   var changed: (@EventLoop () -> Void)?
+
+  init() { number = Self.nextNumber }
+
+  private static var nextNumber: UInt64 {
+    count += 1
+    return count
+  }
 
   /// Lets another errand go ahead. Harmless when it is so already.
   func giveUp() {
@@ -34,7 +44,9 @@ final class Turn {
 
   /// It is this one's turn.
   func give() {
+    guard !isHeld else { return }
     isHeld = true
+    number = Self.nextNumber
     bell.ring()
   }
 

@@ -4,6 +4,13 @@ import Access
 import HTTP
 import Loop
 
+/// Who sent a request.
+@EventLoop
+protocol RequestClient: AnyObject, Sendable {
+  /// From now on the wait for the answer ends when the client leaves.
+  func watchForLeaving()
+}
+
 /// A request with everything that outlives the buffer it was read from.
 struct APIRequest: Sendable {
   /// Names this request in logs and problems.
@@ -19,9 +26,15 @@ struct APIRequest: Sendable {
   let bearer: [UInt8]?
   let contentType: String?
   let body: [UInt8]
+  /// Whoever asks, for answers that may take long.
+  let client: any RequestClient
 
-  init(number: UInt64, _ head: borrowing RequestHead, in bytes: UnsafeRawBufferPointer, body: [UInt8]) {
+  init(
+    number: UInt64, _ head: borrowing RequestHead, in bytes: UnsafeRawBufferPointer, body: [UInt8],
+    client: any RequestClient
+  ) {
     self.number = number
+    self.client = client
     self.head = unsafe Array(bytes)
     self.method = head.method
     let path = unsafe head.path.bytes(in: bytes)

@@ -107,7 +107,7 @@ extension HTTPConnection {
     case .done:
       deadline = 0
       if unsafe server.handler.answerNow(server.head, in: bytes, on: self) { return }
-      unsafe answer(APIRequest(number: server.nextRequestNumber(), server.head, in: bytes, body: []))
+      unsafe answer(APIRequest(number: server.nextRequestNumber(), server.head, in: bytes, body: [], client: self))
     case .refused(let refusal):
       refuse(refusal.status, code: refusal.status.refusalCode, detail: refusal.reason.description)
     case .more:
@@ -123,7 +123,7 @@ extension HTTPConnection {
     deadline = 0
     let request = unsafe head.withUnsafeBytes { bytes in
       _ = unsafe RequestParser.parse(bytes, into: &server.head)
-      return unsafe APIRequest(number: server.nextRequestNumber(), server.head, in: bytes, body: content)
+      return unsafe APIRequest(number: server.nextRequestNumber(), server.head, in: bytes, body: content, client: self)
     }
     answer(request)
   }

@@ -8,7 +8,7 @@ import Loop
 
 /// A client's connection and where it stands.
 @EventLoop
-final class HTTPConnection {
+final class HTTPConnection: RequestClient {
   enum State {
     /// Waiting for a request's first byte, or for the rest of its head.
     case head
@@ -81,6 +81,7 @@ final class HTTPConnection {
     switch state {
     case .head where isResting: goOn()
     case .head, .body: readable()
+    case .sending where events.contains(.disconnected): close()
     case .sending:
       // There is room again, so that the client took something.
       progressed = EventLoop.now.milliseconds
@@ -90,7 +91,7 @@ final class HTTPConnection {
       progressed = EventLoop.now.milliseconds
       flushStream()
     case .lingering: discardInput()
-    case .answering: if events.contains(.failed) { close() }
+    case .answering: if events.contains(.failed) || events.contains(.disconnected) { close() }
     case .closed: break
     }
   }
@@ -110,6 +111,11 @@ final class HTTPConnection {
   private func end(_ number: UInt) {
     tasksOver = number
     task = nil
+  }
+
+  /// From now on the wait for an answer ends when the client is gone, or has closed its side.
+  func watchForLeaving() {
+    if case .answering = state { readiness.watch(.disconnected) }
   }
 
   func answer(_ request: APIRequest) {
@@ -238,7 +244,8 @@ final class HTTPConnection {
         if case .sending = state { pump() }
       }
     case .unverified(let reader, let block):
-      readiness.watch([])
+      // Bytes that are still to come are waited for only as long as somebody wants them.
+      readiness.watch(reader.state == .complete ? [] : .disconnected)
       begin { [self] number in
         let readiness = await reader.ready(block)
         end(number)

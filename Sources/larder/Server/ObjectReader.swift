@@ -11,6 +11,8 @@ enum BlockReadiness: Sendable {
   case ready
   /// It is missing, and cannot be had within the time.
   case missing(Trouble?)
+  /// It is missing, and nobody wants it to come in: all downloads of the title are paused.
+  case paused
 }
 
 /// The blocks of one open object, and which of them are known to be good.
@@ -20,8 +22,8 @@ final class ObjectReader {
   let file: ObjectFile
   private let shelf: Shelf
   private var verified: BlockMap
-  /// Whether the ledger knows of missing blocks.
-  private(set) var isDamaged: Bool
+  /// Whether every block is there; else the ledger knows of missing ones: it is coming in, or is being mended.
+  private(set) var state: StoredObject.State
   /// Blocks that are being read now, and who waits for the outcome.
   private var looks: [Int: Chimes] = [:]
   /// Rung when blocks came in.
@@ -32,15 +34,18 @@ final class ObjectReader {
 
   /// What was good this long ago, in milliseconds, is looked at again: memory and disks forget.
   private static let memory: UInt64 = 600_000
-  /// How long a reader waits for a block that is being fetched again, in milliseconds.
-  static let patience: Int64 = 10_000
+  /// How long a reader waits for a block while nothing at all comes in, in milliseconds.
+  private static let patience: Int64 = 10_000
+  /// How long it waits when there is trouble with the origin or the disk: a title that is coming in for the first time
+  /// sees a connection break now and then. In milliseconds.
+  private static let endurance: Int64 = 5000
 
   init(_ object: StoredObject, _ file: ObjectFile, shelf: Shelf) {
     self.object = object
     self.file = file
     self.shelf = shelf
     verified = BlockMap(count: object.blockCount)
-    isDamaged = object.state != .complete
+    state = object.state
     stamp = FileStamp(file)
   }
 
@@ -67,7 +72,9 @@ final class ObjectReader {
   /// Blocks of it came in, or were lost.
   func heardOfBlocks() {
     stamp = FileStamp(file)
-    isDamaged = (try? shelf.ledger.environment.read { try shelf.ledger.object(object.id, in: $0)?.state }) != .complete
+    if let known = try? shelf.ledger.environment.read({ try shelf.ledger.object(object.id, in: $0)?.state }) {
+      state = known
+    }
     arrivals.ring()
   }
 
@@ -77,18 +84,43 @@ final class ObjectReader {
     return (block(at: bytes.lowerBound)...block(at: bytes.upperBound)).filter { map?.contains($0) == false }
   }
 
-  /// Reads the block into memory and compares it; one that is bad or missing is waited for while it is fetched again.
+  /// What was known of its blocks holds no more: they come anew.
+  func forgetVerified() { verified = BlockMap(count: object.blockCount) }
+
+  /// Somebody plays it from here on, for as long as what is returned is held; nil when it is whole.
+  func playhead(at position: Int) -> Playhead? {
+    state == .complete ? nil : shelf.fills.audience(of: object.id).playhead(at: position)
+  }
+
+  /// Reads the block into memory and compares it; one that is bad or missing is waited for while it is fetched, before
+  /// everything that nobody waits for.
   func ready(_ block: Int) async -> BlockReadiness {
-    let deadline = Clock.steady.adding(milliseconds: Self.patience)
+    var wait: Audience.Wait?
+    defer { wait?.end() }
+    var deadline = Clock.steady.adding(milliseconds: Self.patience)
+    var troubled: Timestamp?
     while true {
       switch await look(at: block) {
       case .good: return .ready
       case .outdated: return .missing(nil)
-      case .bad: break
+      case .bad: if Task.isCancelled { return .missing(nil) }
       }
-      shelf.fills.mend(object.id)
-      if let trouble = shelf.fills.trouble(of: object.id) { return .missing(trouble) }
-      guard Clock.steady < deadline else { return .missing(nil) }
+      if wait == nil { wait = shelf.fills.audience(of: object.id).wait(for: block) }
+      guard shelf.fills.attend(object.id) else {
+        // It may have become whole a moment ago.
+        if case .good = await look(at: block) { return .ready }
+        return state == .filling ? .paused : .missing(nil)
+      }
+      let now = Clock.steady
+      if let trouble = shelf.fills.trouble(of: object.id) {
+        let since = troubled ?? now
+        troubled = since
+        if state == .mending || now >= since.adding(milliseconds: Self.endurance) { return .missing(trouble) }
+      } else {
+        troubled = nil
+        if shelf.fills.isReceiving(object.id) { deadline = now.adding(milliseconds: Self.patience) }
+      }
+      guard now < deadline else { return .missing(nil) }
       await arrivals.wait()
     }
   }
@@ -104,7 +136,12 @@ final class ObjectReader {
     let id = object.id
     let checksum: UInt32?
     do {
-      checksum = try shelf.ledger.environment.read { try shelf.ledger.checksum(ofBlock: block, of: id, in: $0) }
+      let (isKnown, known) = try shelf.ledger.environment.read { tx in
+        (try shelf.ledger.object(id, in: tx) != nil, try shelf.ledger.checksum(ofBlock: block, of: id, in: tx))
+      }
+      // Deleted, or replaced by another version: what is here will never be whole.
+      guard isKnown else { return .outdated }
+      checksum = known
     } catch {
       shelf.log.fault("play.checksum", "the checksums of object \(id.hexadecimal) cannot be read: \(error)")
       return .bad

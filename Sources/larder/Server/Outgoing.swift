@@ -13,6 +13,8 @@ struct FileBody {
   var range: ByteRange?
   /// The parts that follow, of an answer in parts.
   var parts: MultipartRanges?
+  /// Tells the fill of a title that is still coming in where its player is.
+  var playhead: Playhead?
 }
 
 /// The queue of one connection's answer.
@@ -124,6 +126,7 @@ struct Outgoing {
         return .unverified(reader, block)
       case .bytes(let count):
         body!.playable.touch()
+        body!.playhead?.moved(to: piece.first + count, sent: count)
         budget -= count
         fileBytes += count
         body!.range = range.count == count ? nil : ByteRange(first: range.first + count, last: range.last)

@@ -13,7 +13,7 @@ extension Playable {
   func isReady(for plan: Plan) -> Bool {
     guard let reader else { return true }
     reader.begin()
-    var isReady = !reader.isDamaged
+    var isReady = reader.state != .mending
     needs(plan) { bytes in isReady = isReady && reader.isVerified(bytes) }
     return isReady
   }
@@ -29,30 +29,38 @@ extension Playable {
       }
     }
     for block in blocks + holes(plan, reader) {
-      if case .missing(let trouble) = await reader.ready(block) { return .missing(trouble) }
+      let readiness = await reader.ready(block)
+      guard case .ready = readiness else { return readiness }
     }
     return .ready
   }
 
   /// Lends the bytes that must be good before the head goes out.
   ///
-  /// A range up to the end is how players ask for "from here on": they get what there is, and come again.
+  /// A range up to the end is how players ask for "from here on": they get what there is, and come again. Of a title that
+  /// is still coming in, the first byte must be there, and the rest is waited for on the way.
   private func needs(_ plan: Plan, _ take: (ClosedRange<Int>) -> Void) {
+    let isComing = reader?.state == .filling
     func takeStart(of range: ByteRange) {
-      let last = range.last == size - 1 ? range.first : min(range.last, range.first + Self.foresight - 1)
+      let last =
+        isComing || range.last == size - 1 ? range.first : min(range.last, range.first + Self.foresight - 1)
       take(range.first...last)
     }
     switch plan {
     case .notModified, .preconditionFailed, .unsatisfiable, .whole(isHead: true): break
-    case .whole(isHead: false): if size > 0 { take(0...min(size, Self.foresight) - 1) }
+    case .whole(isHead: false): if size > 0 { take(0...(isComing ? 0 : min(size, Self.foresight) - 1)) }
     case .single(let range): takeStart(of: range)
-    case .several(let ranges): for range in ranges { takeStart(of: range) }
+    case .several(let ranges):
+      for range in ranges {
+        takeStart(of: range)
+        if isComing { break }
+      }
     }
   }
 
   /// Blocks that the ledger knows to be missing and that an answer with an end cannot do without.
   private func holes(_ plan: Plan, _ reader: ObjectReader) -> [Int] {
-    guard reader.isDamaged else { return [] }
+    guard reader.state == .mending else { return [] }
     switch plan {
     case .notModified, .preconditionFailed, .unsatisfiable, .whole(isHead: true): return []
     case .whole(isHead: false): return size > 0 ? reader.missing(in: 0...size - 1) : []

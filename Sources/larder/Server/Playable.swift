@@ -164,7 +164,8 @@ final class Playable {
     }
     unsafe connection.send(
       UnsafeRawBufferPointer(rebasing: scratch[..<length]),
-      then: FileBody(playable: self, range: range, parts: parts))
+      then: FileBody(
+        playable: self, range: range, parts: parts, playhead: reader?.playhead(at: range?.first ?? 0)))
   }
 
   private func head(

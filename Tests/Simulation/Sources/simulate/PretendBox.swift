@@ -65,7 +65,8 @@ final class PretendBox {
       metrics: metrics, log: log)
     let losses = Losses(writer: writer, metrics: metrics, log: log)
     fills = Fills(
-      writer: writer, volume: volume, origin: origin, losses: losses, settings: settings, bytesPerSecond: nil, log: log)
+      writer: writer, volume: volume, origin: origin, losses: losses, settings: settings, rate: RateSettings(),
+      log: log)
     scrub = Scrub(writer: writer, volume: volume, losses: losses, settings: PretendBox.scrubbing, log: log)
     titles = OpenTitles(Shelf(ledger: ledger, volume: volume, fills: fills, losses: losses, log: log))
     scrub.isBusy = { [unowned fills] in fills.isFetching }
@@ -107,9 +108,9 @@ final class PretendBox {
   }
 
   private func committed(_ change: Change) {
-    for (id, download) in change.downloads {
-      if !download.isLive || download.status != .completed { titles.forget(id) }
-      if download.isLive, download.status == .pending || download.status == .downloading,
+    for download in change.downloads.values {
+      titles.changed(download)
+      if download.isLive, download.waitsForBytes,
         (try? read { ledger, tx in try ledger.object(download.object, in: tx)?.state == .complete }) == true
       {
         fills.link(download.object)
@@ -212,8 +213,7 @@ final class PretendBox {
   /// The title open for playing; nil for every answer but 200.
   func open(_ user: UserID, _ id: DownloadID) async -> Playable? {
     do {
-      guard let download = try read({ try $0.download(id, in: $1) }), download.user == user, download.isLive,
-        download.status == .completed
+      guard let download = try read({ try $0.download(id, in: $1) }), download.user == user, download.isPlayable
       else { return nil }
       return try await titles.playable(download)
     } catch { return nil }
@@ -222,7 +222,7 @@ final class PretendBox {
   /// A reload of the configuration.
   func use(_ policy: Policy, _ settings: FillSettings) {
     writer.use(policy)
-    fills.use(settings, bytesPerSecond: nil)
+    fills.use(settings, rate: RateSettings())
     fills.hurry()
   }
 }

@@ -71,6 +71,7 @@ enum Runner {
       total.cuts += life.cuts
       total.completions += life.completions
       total.plays += life.plays
+      total.playsOnTheWay += life.playsOnTheWay
       if let violation = life.violation {
         return (
           false,
@@ -84,7 +85,7 @@ enum Runner {
     }
     return (
       true,
-      "\(count) seeds in \(time(nil) - began) s: \(total.steps) steps, \(total.turns) turns, \(total.commits) commits, \(total.completions) completions, \(total.plays) plays, \(total.cuts) cuts; every promise kept"
+      "\(count) seeds in \(time(nil) - began) s: \(total.steps) steps, \(total.turns) turns, \(total.commits) commits, \(total.completions) completions, \(total.plays) plays (\(total.playsOnTheWay) on the way in), \(total.cuts) cuts; every promise kept"
     )
   }
 

@@ -169,13 +169,15 @@ extension World {
     reader.begin()
     var position = Int(wish.offset % UInt64(playable.object.size))
     let first = reader.block(at: position)
-    if reader.isDamaged || !reader.isVerified(first) {
+    if reader.state == .mending || !reader.isVerified(first) {
       guard case .ready = await reader.ready(first) else {
         refusals += 1
         return
       }
     }
     plays += 1
+    if reader.state == .filling { playsOnTheWay += 1 }
+    let playhead = reader.playhead(at: position)
     var warmedEnd = 0
     for _ in 0..<wish.portions {
       guard mine == life, !isDead, position < playable.object.size else { return }
@@ -196,6 +198,7 @@ extension World {
       playable.touch()
       checkers.played(given, at: position, of: playable)
       position = piece.upperBound
+      playhead?.moved(to: position, sent: piece.count)
       try? await EventLoop.sleep(for: .milliseconds(Int64(wish.rest)))
     }
   }

@@ -17,6 +17,7 @@ struct Life {
   var cuts = 0
   var completions = 0
   var plays = 0
+  var playsOnTheWay = 0
 }
 
 @EventLoop
@@ -46,6 +47,8 @@ final class World {
   var isSlow = false
   var cuts = 0
   var plays = 0
+  /// Those of titles that were still coming in.
+  var playsOnTheWay = 0
   var refusals = 0
   var steps = 0
   let isCalm: Bool
@@ -129,7 +132,8 @@ final class World {
     Trace.note(UInt64(checkers.completions))
     return Life(
       violation: checkers.violation, digest: unsafe Trace.digest, steps: steps, turns: machine.turns,
-      commits: checkers.commits, cuts: cuts, completions: checkers.completions, plays: plays)
+      commits: checkers.commits, cuts: cuts, completions: checkers.completions, plays: plays,
+      playsOnTheWay: playsOnTheWay)
   }
 
   func begin() throws {
