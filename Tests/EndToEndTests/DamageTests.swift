@@ -63,6 +63,31 @@ import Testing
     try box.logged(event: "storage.damaged")
   }
 
+  @Test("what was played and then fell out of memory is compared again before it goes out")
+  func changedWhileForgotten() throws {
+    let box = try Box()
+    let ann = try box.user("ann")
+    let title = Title(size: 20 * block + 1000)
+    try box.origin.put(title)
+    let id = try ann.fetch(title)
+    for _ in 0..<2 { #expect(try ann.play(id).body == title.bytes) }
+    let path = try object(box)
+    var status = stat()
+    #expect(unsafe stat(path, &status) == 0)
+    for index in 0...20 { try spoil(path, at: index * block + 500) }
+    // As a disk changes them: the time of the last write stays, and memory knows nothing of it.
+    var times = [status.st_atim, status.st_mtim]
+    #expect(unsafe utimensat(AT_FDCWD, path, &times, 0) == 0)
+    let file = try #require(FileHandle(forReadingAtPath: path))
+    #expect(fsync(file.fileDescriptor) == 0)
+    #expect(posix_fadvise(file.fileDescriptor, 0, 0, POSIX_FADV_DONTNEED) == 0)
+    try file.close()
+    let before = box.proxy.traffic
+    #expect(try ann.play(id).body == title.bytes)
+    #expect(box.proxy.traffic - before == title.size, "each block was fetched again")
+    #expect(try Bytes(file: path) == title.bytes)
+  }
+
   @Test("with the origin out of reach, what needs the lost bytes gets an honest 503 and everything else plays")
   func offline() throws {
     let (box, ann, title, id) = try filled()

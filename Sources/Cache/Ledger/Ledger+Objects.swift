@@ -214,6 +214,8 @@ extension Ledger {
     new.refetchFloor = old.storedBytes
     new.storedBytes = 0
     try put(new, over: old, in: tx, &change)
+    // Whoever reads it goes by what it was.
+    change.damagedObjects.append(id)
     return true
   }
 

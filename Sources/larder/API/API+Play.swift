@@ -27,7 +27,7 @@ extension API {
       box.log.fault("play.open", "\(error)", [.download: "\(download.id)", .request: "\(request.number)"])
       throw Rejection.unavailable(box.fills.trouble(of: download.object), at: Clock.steady)
     }
-    if playable.reader?.state == .filling { request.client.watchForLeaving() }
+    if let reader = playable.reader, reader.state != .complete { request.client.watchForLeaving() }
     switch await playable.prepare(playable.plan(of: request)) {
     case .ready: return .play(playable)
     case .paused: throw Rejection.paused

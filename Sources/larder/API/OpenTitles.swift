@@ -11,6 +11,12 @@ final class OpenTitles {
   private let shelf: Shelf
   private var open: [DownloadID: (playable: Playable, used: UInt64)] = [:]
   private var uses: UInt64 = 0
+  /// All that answers are still made of, also of titles that are not remembered any longer.
+  private var readers: [Remembered] = []
+
+  private struct Remembered {
+    weak var reader: ObjectReader?
+  }
   /// Called whenever bytes of a title go out.
   var played: @EventLoop (DownloadID) -> Void = { _ in }
 
@@ -30,22 +36,10 @@ final class OpenTitles {
   /// Opens a download that has bytes, or is about to have some; nil when it is not one any more.
   func playable(_ download: Download) async throws -> Playable? {
     if let known = known(download.id) { return known }
-    // A delete may come while the disk is busy: its file may then be gone, which is no fault.
-    var file = try await shelf.volume.openForReading(download.object)
-    let current = try shelf.ledger.environment.read { tx in
-      try shelf.ledger.download(download.id, in: tx).map { ($0, try shelf.ledger.object($0.object, in: tx)) }
-    }
-    guard case (let now, let object?)? = current, now.isPlayable, now.object == download.object else { return nil }
-    if file == nil, object.state == .filling, object.storedBytes == 0 {
-      // Nothing has come yet, so that nothing is lost.
-      file = try await shelf.volume.open(object)
-    } else if file == nil {
-      try await shelf.losses.recover(object, shelf.volume, foundBy: .play)
-      shelf.fills.attend(object.id)
-      // Back from a link, it opens now; else its blocks are on their way.
-      file = try await shelf.volume.openForReading(object.id)
-    }
-    guard let file else { throw DiskError("open \(StoredPath.object(object.id))", ENOENT) }
+    guard let object = try current(download)?.object, let file = try await open(object),
+      // While the disk was busy it may have been deleted, or have got another version.
+      let (now, object) = try current(download)
+    else { return nil }
     let playable = Playable(download: now, reader(of: object, file), played: played)
     uses += 1
     open[download.id] = (playable, uses)
@@ -55,10 +49,39 @@ final class OpenTitles {
     return playable
   }
 
+  /// The download and its object as they are now; nil when there is nothing to play of that object any more.
+  private func current(_ download: Download) throws -> (download: Download, object: StoredObject)? {
+    try shelf.ledger.environment.read { tx in
+      guard let now = try shelf.ledger.download(download.id, in: tx), now.isPlayable, now.object == download.object,
+        let object = try shelf.ledger.object(now.object, in: tx)
+      else { return nil }
+      return (now, object)
+    }
+  }
+
+  /// The object's file; nil when it is gone because its downloads are.
+  private func open(_ object: StoredObject) async throws -> ObjectFile? {
+    if let file = try await shelf.volume.openForReading(object.id) { return file }
+    guard let held = try shelf.ledger.environment.read({ try shelf.ledger.object(object.id, in: $0) }) else {
+      return nil
+    }
+    // Nothing has come yet, so that nothing is lost.
+    if held.state == .filling, held.storedBytes == 0 { return try await shelf.volume.open(held) }
+    try await shelf.losses.recover(held, shelf.volume, foundBy: .play)
+    shelf.fills.attend(held.id)
+    // Back from a link, it opens now; else its blocks are on their way.
+    if let file = try await shelf.volume.openForReading(held.id) { return file }
+    throw DiskError("open \(StoredPath.object(held.id))", ENOENT)
+  }
+
   /// One reader serves all who own the object.
   private func reader(of object: StoredObject, _ file: ObjectFile) -> ObjectReader {
     let others = open.values.lazy.compactMap(\.playable.reader)
-    return others.first { $0.object.id == object.id } ?? ObjectReader(object, file, shelf: shelf)
+    if let known = others.first(where: { $0.object.id == object.id }) { return known }
+    let reader = ObjectReader(object, file, shelf: shelf)
+    readers.removeAll { $0.reader == nil }
+    readers.append(Remembered(reader: reader))
+    return reader
   }
 
   /// A download has changed. When it is deleted, evicted, failed, or of another version now, a response under way may
@@ -70,12 +93,12 @@ final class OpenTitles {
 
   /// Blocks of an object came in.
   func heardOfBlocks(of object: ObjectID) {
-    for entry in open.values { entry.playable.reader.map { if $0.object.id == object { $0.heardOfBlocks() } } }
+    for case let reader? in readers.map(\.reader) where reader.object.id == object { reader.heardOfBlocks() }
   }
 
   /// Blocks of an object were lost, perhaps with its file: who asks next opens it anew.
   func damaged(_ object: ObjectID) {
-    for entry in open.values { entry.playable.reader.map { if $0.object.id == object { $0.forgetVerified() } } }
+    for case let reader? in readers.map(\.reader) where reader.object.id == object { reader.forgetVerified() }
     heardOfBlocks(of: object)
     open = open.filter { $0.value.playable.reader?.object.id != object }
   }

@@ -21,6 +21,7 @@ final class ObjectReader {
   let object: StoredObject
   let file: ObjectFile
   private let shelf: Shelf
+  private let residency: Residency
   private var verified: BlockMap
   /// Whether every block is there; else the ledger knows of missing ones: it is coming in, or is being mended.
   private(set) var state: StoredObject.State
@@ -34,6 +35,8 @@ final class ObjectReader {
 
   /// What was good this long ago, in milliseconds, is looked at again: memory and disks forget.
   private static let memory: UInt64 = 600_000
+  /// How many blocks are read into memory when one is wanted.
+  private static let readAhead = 8
   /// How long a reader waits for a block while nothing at all comes in, in milliseconds.
   private static let patience: Int64 = 10_000
   /// How long it waits when there is trouble with the origin or the disk: a title that is coming in for the first time
@@ -44,6 +47,9 @@ final class ObjectReader {
     self.object = object
     self.file = file
     self.shelf = shelf
+    residency = Residency(file, size: object.size)
+    // The kernel reads ahead what it likes: then nobody knows what of it came from the disk anew.
+    posix_fadvise(file.descriptor, 0, 0, POSIX_FADV_RANDOM)
     verified = BlockMap(count: object.blockCount)
     state = object.state
     stamp = FileStamp(file)
@@ -60,6 +66,9 @@ final class ObjectReader {
   func block(at position: Int) -> Int { position / object.blockSize }
 
   func isVerified(_ block: Int) -> Bool { verified.contains(block) }
+
+  /// Whether the block may go out at once: it was compared and has stayed in memory since.
+  func isReady(_ block: Int) -> Bool { verified.contains(block) && residency.holds(object.bytes(ofBlock: block)) }
 
   /// The block could not be sent although it was good.
   func doubt(_ block: Int) { verified.remove(block) }
@@ -94,7 +103,9 @@ final class ObjectReader {
 
   /// Reads the block into memory and compares it; one that is bad or missing is waited for while it is fetched, before
   /// everything that nobody waits for.
-  func ready(_ block: Int) async -> BlockReadiness {
+  ///
+  /// - Parameter limit: when not to wait any longer whatever happens, on the steady clock.
+  func ready(_ block: Int, before limit: Timestamp? = nil) async -> BlockReadiness {
     var wait: Audience.Wait?
     defer { wait?.end() }
     var deadline = Clock.steady.adding(milliseconds: Self.patience)
@@ -120,9 +131,18 @@ final class ObjectReader {
         troubled = nil
         if shelf.fills.isReceiving(object.id) { deadline = now.adding(milliseconds: Self.patience) }
       }
-      guard now < deadline else { return .missing(nil) }
+      guard now < min(deadline, limit ?? deadline) else { return .missing(nil) }
       await arrivals.wait()
     }
+  }
+
+  /// The bytes that are to be read ahead behind a block. Of what was known of them, that holds on which has stayed in memory.
+  private func prepareToReadAhead(_ block: Int) -> Range<Int> {
+    let end = min(block + Self.readAhead, object.blockCount)
+    for next in block..<end where verified.contains(next) && !residency.holds(object.bytes(ofBlock: next)) {
+      verified.remove(next)
+    }
+    return object.bytes(ofBlock: block).lowerBound..<object.bytes(ofBlock: end - 1).upperBound
   }
 
   private enum Look: Sendable {
@@ -153,10 +173,10 @@ final class ObjectReader {
       looks[block] = nil
       chimes.ring()
     }
-    let (file, bytes, volume) = (file, object.bytes(ofBlock: block), shelf.volume)
+    let (file, bytes, volume, ahead) = (file, object.bytes(ofBlock: block), shelf.volume, prepareToReadAhead(block))
     let (verdict, isCurrent) = await DiskReaders.next.run {
       // What follows is wanted next.
-      posix_fadvise(file.descriptor, off_t(bytes.lowerBound), off_t(bytes.count * 8), POSIX_FADV_WILLNEED)
+      posix_fadvise(file.descriptor, off_t(ahead.lowerBound), off_t(ahead.count), POSIX_FADV_WILLNEED)
       let verdict = BlockCheck().check(file, bytes, checksum: checksum)
       return (verdict, verdict == .good || volume.isCurrent(file, id))
     }

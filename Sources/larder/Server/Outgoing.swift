@@ -43,7 +43,8 @@ struct Outgoing {
   private var bytes: [UInt8] = []
   private var sent = 0
   private var body: FileBody?
-  /// Up to here the file was warmed; not asked again, or a busy machine would never get on.
+  /// Up to here the file was warmed or its block compared a moment ago; not asked again before some of it is sent, or a
+  /// machine that is short of memory would never get on.
   private var warmedEnd = 0
   /// Where the file failed although its block was good; a second time there is the end.
   private var doubted: Int?
@@ -107,12 +108,14 @@ struct Outgoing {
       let block = reader?.block(at: range.first) ?? 0
       let end = reader?.object.bytes(ofBlock: block).upperBound ?? range.first + Self.slice
       let piece = ByteRange(first: range.first, last: min(range.last, end - 1))
-      let isCold = piece.first >= warmedEnd && !file.isResident(piece)
-      if let reader, isCold || !reader.isVerified(block) {
-        warmedEnd = end
-        return .unverified(reader, block)
-      }
-      if isCold {
+      let isWarmed = piece.first < warmedEnd
+      warmedEnd = 0
+      if let reader {
+        guard isWarmed ? reader.isVerified(block) : reader.isReady(block) else {
+          warmedEnd = end
+          return .unverified(reader, block)
+        }
+      } else if !isWarmed, !file.isResident(piece) {
         warmedEnd = end
         return .cold(file, piece)
       }

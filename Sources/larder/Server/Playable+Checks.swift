@@ -8,6 +8,8 @@ import Loop
 extension Playable {
   /// Of what a client asks for with an end, this much is looked at before the head: a chunk, in bytes.
   private static let foresight = 8 << 20
+  /// How long the head of an answer may wait for bytes that the disk has lost, in milliseconds.
+  private static let patience: Int64 = 10_000
 
   /// Whether the answer may begin at once.
   func isReady(for plan: Plan) -> Bool {
@@ -28,8 +30,10 @@ extension Playable {
         if !reader.isVerified(block) { blocks.append(block) }
       }
     }
+    // However many there are, somebody waits for the first byte.
+    let limit = Clock.steady.adding(milliseconds: Self.patience)
     for block in blocks + holes(plan, reader) {
-      let readiness = await reader.ready(block)
+      let readiness = await reader.ready(block, before: reader.state == .mending ? limit : nil)
       guard case .ready = readiness else { return readiness }
     }
     return .ready

@@ -98,7 +98,9 @@ func ftruncate(_ handle: Int32, _ size: off_t) -> Int32 { answer(unsafe Stage.di
 // swift-format-ignore: AlwaysUseLowerCamelCase
 @discardableResult
 func posix_fadvise(_ handle: Int32, _ offset: off_t, _ count: off_t, _ advice: Int32) -> Int32 {
-  if advice == POSIX_FADV_DONTNEED { unsafe Stage.disk.forget(handle, Int(offset)..<Int(offset + count)) }
+  let bytes = Int(offset)..<Int(offset + count)
+  if advice == POSIX_FADV_DONTNEED { unsafe Stage.disk.forget(handle, bytes) }
+  if advice == POSIX_FADV_WILLNEED { unsafe Stage.disk.readAhead(handle, bytes) }
   return 0
 }
 

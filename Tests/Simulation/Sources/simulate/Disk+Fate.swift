@@ -23,10 +23,17 @@ extension Disk {
     }
   }
 
-  /// Whether the first and the last of the bytes are in memory.
+  /// Whether all of the bytes are in memory.
   func isResident(_ handle: Int32, _ bytes: Range<Int>) -> Bool {
-    guard let inode = inode(handle), bytes.upperBound <= inode.bytes.count else { return true }
-    return inode.inMemory[bytes.lowerBound / Inode.page] && inode.inMemory[(bytes.upperBound - 1) / Inode.page]
+    guard let inode = inode(handle), bytes.upperBound <= inode.bytes.count, !bytes.isEmpty else { return bytes.isEmpty }
+    return inode.inMemory[bytes.lowerBound / Inode.page...(bytes.upperBound - 1) / Inode.page].allSatisfy { $0 }
+  }
+
+  /// The kernel reads into memory what it was told will be needed, and some of it it does not.
+  func readAhead(_ handle: Int32, _ bytes: Range<Int>) {
+    guard !isDead, let inode = inode(handle) else { return }
+    let pages = bytes.lowerBound / Inode.page..<(bytes.upperBound + Inode.page - 1) / Inode.page
+    for page in pages.clamped(to: 0..<inode.inMemory.count) where dice.roll(8) > 0 { inode.inMemory[page] = true }
   }
 
   /// Does harm to some file of an object: a bit turns over, an end is cut off, the name vanishes.

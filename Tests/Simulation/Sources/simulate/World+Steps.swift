@@ -184,8 +184,9 @@ extension World {
       let block = reader.block(at: position)
       let bytes = playable.object.bytes(ofBlock: block)
       let piece = position..<min(bytes.upperBound, position + wish.portion)
-      let isCold = position >= warmedEnd && !disk.isResident(reader.file.descriptor, piece)
-      if isCold || !reader.isVerified(block) {
+      let isWarmed = position < warmedEnd
+      warmedEnd = 0
+      guard isWarmed ? reader.isVerified(block) : reader.isReady(block) else {
         warmedEnd = bytes.upperBound
         guard case .ready = await reader.ready(block) else { return }
         continue

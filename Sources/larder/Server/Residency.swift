@@ -1,0 +1,33 @@
+// What of a file is in memory. A block that was compared with its checksum stays good as long as it stays there; once it has
+// to come from the disk again, nobody knows.
+
+import Glibc
+
+/// Tells which bytes of a file are in memory (`mincore(2)`), through a mapping that nobody reads.
+@safe
+struct Residency: ~Copyable {
+  private let start: UnsafeMutableRawPointer?
+  private let size: Int
+  private static let page = Int(getpagesize())
+
+  /// - Parameter size: bytes of the file; more than it has now is no fault.
+  init(_ file: ObjectFile, size: Int) {
+    self.size = size
+    let mapped = unsafe size > 0 ? mmap(nil, size, PROT_READ, MAP_SHARED, file.descriptor, 0) : MAP_FAILED
+    unsafe start = mapped == MAP_FAILED ? nil : mapped
+  }
+
+  deinit { if let start = unsafe start { unsafe munmap(start, size) } }
+
+  /// Whether every page of these bytes is in memory; no when it cannot be told, so that they are compared once more.
+  func holds(_ bytes: Range<Int>) -> Bool {
+    guard let start = unsafe start, bytes.lowerBound >= 0, bytes.upperBound <= size else { return false }
+    let first = bytes.lowerBound / Self.page * Self.page
+    let pages = (bytes.upperBound - first + Self.page - 1) / Self.page
+    return unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: pages) { found in
+      let base = found.baseAddress
+      guard unsafe mincore(start + first, bytes.upperBound - first, base) == 0 else { return false }
+      return unsafe found[..<pages].allSatisfy { $0 & 1 != 0 }
+    }
+  }
+}
