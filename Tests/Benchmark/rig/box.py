@@ -14,12 +14,13 @@ from rig.servers import render
 class Box:
     """A running daemon, as shipped: tokens, ledger, checksums and all."""
 
-    def __init__(self, larder, folder, endpoint, credentials, connections=4096, extra=""):
+    def __init__(self, larder, folder, endpoint, credentials, connections=4096, keys="{content_id}/{quality}.mp4",
+                 extra=""):
         self.larder, self.folder = larder, folder
         self.configuration = f"{folder}/larder.toml"
         os.makedirs(f"{folder}/data", exist_ok=True)
         render("larder.toml", self.configuration, DATA=f"{folder}/data", ORIGIN=endpoint, CREDENTIALS=credentials,
-               CONNECTIONS=connections)
+               CONNECTIONS=connections, KEYS=keys)
         with open(self.configuration, "a") as file:
             file.write(extra)
         self.start()
@@ -30,8 +31,8 @@ class Box:
             os.remove(log)
         self.program = Program([self.larder, "serve", "--config", self.configuration], log, machine.SERVER_CORE)
         said = self.program.wait_for(
-            "larder listens", lambda: re.search(r'"event":"listening".*?"address":"[^"]*:(\d+)"', self.program.said())
-            or re.search(r'"address":"[^"]*:(\d+)".*?"listening"', self.program.said()))
+            "larder listens", lambda: re.search(r'"listening".*"address":"[^"]*:(\d+)"', self.program.said()),
+            pause=0.0005)
         self.port = int(said.group(1))
 
     def token(self, user):

@@ -45,6 +45,11 @@ def rss_bytes(pid):
     return sum(status_kib(each, "VmRSS") for each in family(pid)) * 1024
 
 
+def anonymous_bytes(pid):
+    """The part of it that no file holds: what the process made itself, and the system cannot take back."""
+    return sum(status_kib(each, "RssAnon") for each in family(pid)) * 1024
+
+
 def peak_rss_bytes(pid):
     return sum(status_kib(each, "VmHWM") for each in family(pid)) * 1024
 

@@ -27,7 +27,7 @@ def answers(port):
         return False
 
 
-def wait_until(what, seconds, condition):
+def wait_until(what, seconds, condition, pause=0.02):
     """What the condition gives once it gives something."""
     end = time.monotonic() + seconds
     while True:
@@ -35,7 +35,7 @@ def wait_until(what, seconds, condition):
             return result
         if time.monotonic() > end:
             raise SystemExit(f"run: waited {seconds} s in vain: {what}")
-        time.sleep(0.02)
+        time.sleep(pause)
 
 
 def pin(core):
@@ -74,13 +74,13 @@ class Program:
         with open(self.log, errors="replace") as log:
             return log.read()
 
-    def wait_for(self, what, condition, seconds=60):
+    def wait_for(self, what, condition, seconds=60, pause=0.02):
         def check():
             if self.process.poll() is not None:
                 raise SystemExit(f"run: ended before {what}:\n{self.said()[-2000:]}")
             return condition()
 
-        return wait_until(f"{what}:\n{self.log}", seconds, check)
+        return wait_until(f"{what}:\n{self.log}", seconds, check, pause)
 
     def wait_for_port(self, port):
         self.wait_for(f"port {port} answers", lambda: answers(port))

@@ -36,20 +36,33 @@ class Row:
     unit: str
     measures: dict
     targets: dict = dataclasses.field(default_factory=dict)
-    # Of memory and time, less is better: then a ratio of a target or less reaches it.
+    # What the medians themselves must reach.
+    limit: float = None
+    # Of memory and time, less is better: then a target is reached by what is not above it.
     less_is_better: bool = False
+
+    @property
+    def title(self):
+        return f"{self.name}, {self.unit}"
 
     def ratio(self, subject, other):
         return self.measures[subject].median / self.measures[other].median
 
-    def verdict(self, other):
-        target = self.targets.get(other)
+    def verdict(self, value, target):
+        """What is said behind a figure that has a target."""
         if target is None:
             return ""
+        reached = value <= target if self.less_is_better else value >= target
+        return f" ({'≤' if self.less_is_better else '≥'} {number(target)}{'' if reached else ', missed'})"
+
+    def ratio_text(self, other):
         ratio = self.ratio("Larder", other)
-        reached = ratio <= target if self.less_is_better else ratio >= target
-        sign = "≤" if self.less_is_better else "≥"
-        return f" ({sign} {target}{'' if reached else ', missed'})"
+        return f"{ratio:.2f}{self.verdict(ratio, self.targets.get(other))}"
+
+    def median_text(self, name):
+        measure = self.measures[name]
+        spread = f" [{number(measure.least)} … {number(measure.most)}]" if measure.count > 1 else ""
+        return measure.text() + spread + self.verdict(measure.median, self.limit)
 
 
 def number(value):
@@ -68,17 +81,15 @@ def table(head, lines):
 def render(rows):
     """Markdown: ratios first, then medians with their spread, then notes."""
     out = []
-    for subjects in groups(rows):
-        names = list(subjects[0].measures)
+    for alike in groups(rows):
+        names = list(alike[0].measures)
         others = [name for name in names if not name.startswith("Larder")]
-        if others:
-            lines = [[f"{row.name}, {row.unit}"] + [f"{row.ratio('Larder', other):.2f}{row.verdict(other)}" for other in others]
-                     for row in subjects]
-            out += ["Larder / other:", "", *table([""] + others, lines), ""]
-        lines = [[f"{row.name}, {row.unit}"] + [f"{m.text()} ({number(m.least)} to {number(m.most)})" for m in row.measures.values()]
-                 for row in subjects]
-        out += ["Medians (least to most):", "", *table([""] + names, lines), ""]
-        for row in subjects:
+        if others and "Larder" in names:
+            out += ["Larder / other:", ""]
+            out += [*table(["", *others], [[row.title, *map(row.ratio_text, others)] for row in alike]), ""]
+        out += ["Medians [least … most]:", ""]
+        out += [*table(["", *names], [[row.title, *map(row.median_text, names)] for row in alike]), ""]
+        for row in alike:
             out += [f"- {row.name}, {name}: {measure.note}" for name, measure in row.measures.items() if measure.note]
         out.append("")
     return "\n".join(out)

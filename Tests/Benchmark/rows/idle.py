@@ -14,13 +14,14 @@ CONTENT, KEY = "short", "short/720p.mp4"
 def run(bench):
     count = 100 if bench.smoke else 5000
     field = start_all(bench, count)
-    measures, grown = {}, {}
+    measures, own, grown = {}, {}, {}
     for server in field:
         before = machine.rss_bytes(server.pid)
         connections = [ask(server) for _ in range(count)]
         # What was needed for a moment only may go back.
         time.sleep(0.5 if bench.smoke else 3)
         after = machine.rss_bytes(server.pid)
+        own[server.name] = Measure.of([machine.anonymous_bytes(server.pid) / (1 << 20)])
         if any(is_closed(connection) for connection in connections):
             raise SystemExit(f"run: {server.name} has closed idle connections")
         for connection in connections:
@@ -29,6 +30,7 @@ def run(bench):
         grown[server.name] = Measure.of([(after - before) / count])
         bench.say(f"idle: {server.name}")
     return [Row(f"RSS with {count:,} idle connections", "MiB", measures, {"nginx": 0.8}, less_is_better=True),
+            Row("of that anonymous memory", "MiB", own, less_is_better=True),
             Row("growth for each of them", "bytes", grown, less_is_better=True)]
 
 

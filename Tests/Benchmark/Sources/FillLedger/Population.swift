@@ -3,11 +3,11 @@
 import Cache
 import LMDB
 
-/// What is to lie on the disk for a completed download.
+/// What is to lie on the disk for a download that was completed once.
 struct Placed {
   var object: ObjectID
-  /// The path of the user's link.
-  var link: String
+  /// The path of the user's link; nil for one that was deleted.
+  var link: String?
 }
 
 /// Downloads by number, and the users whose they are.
@@ -25,7 +25,7 @@ struct Population {
 
   init(downloads: Int) { users = downloads / 100 }
 
-  /// Adds download `number` in its state; what a completed one has on the disk is returned.
+  /// Adds download `number` in its state; what there is of it on the disk is returned.
   func add(_ number: Int, to ledger: Ledger, in tx: borrowing WriteTransaction) throws -> Placed? {
     var change = Change(
       now: Timestamp(milliseconds: Self.beginning + Int64(number)), policy: policy, freeBytes: nil)
@@ -48,6 +48,7 @@ struct Population {
       try ledger.complete([download.id], in: tx, &change)
       if state < 10 { return Placed(object: download.object, link: policy.link(of: download)) }
       _ = try ledger.apply(.delete, to: download.id, of: user, in: tx, &change)
+      return Placed(object: download.object)
     case 15, 16: try ledger.fail([download.id], Trouble(.contentNotFound, "gone"), in: tx, &change)
     default: _ = try ledger.apply(.pause, to: download.id, of: user, in: tx, &change)
     }

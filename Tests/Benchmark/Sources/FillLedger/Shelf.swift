@@ -14,10 +14,10 @@ struct Shelf {
 
   init(_ path: String) throws {
     self.path = path
-    for folder in ["ledger", "objects", "downloads", "downloads/users"] { try makeFolder("\(path)/\(folder)") }
+    for folder in ["", "ledger", "objects", "downloads", "downloads/users"] { try makeFolder("\(path)/\(folder)") }
   }
 
-  /// The object's file, when it is not there yet, and a link to it.
+  /// The object's file, when it is not there yet, and its link.
   func put(_ placed: Placed) throws {
     let object = "\(path)/\(StoredPath.object(placed.object))"
     let descriptor = unsafe open(object, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o640)
@@ -28,7 +28,8 @@ struct Shelf {
     } else if errno != EEXIST {
       throw Fault(path: object, code: errno)
     }
-    let link = "\(path)/\(placed.link)"
+    guard let name = placed.link else { return }
+    let link = "\(path)/\(name)"
     try makeFolder(String(link[..<link.lastIndex(of: "/")!]))
     guard unsafe Glibc.link(object, link) == 0 else { throw Fault(path: link, code: errno) }
   }

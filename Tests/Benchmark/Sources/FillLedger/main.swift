@@ -16,12 +16,11 @@ let shelf = CommandLine.arguments.contains("--files") ? try Shelf(folder) : nil
 let ledger = try Ledger(path: shelf.map { "\($0.path)/ledger" } ?? folder, mapSize: 4 << 30)
 let population = Population(downloads: count)
 
-for start in stride(from: 0, to: count, by: 20_000) {
+for start in stride(from: 0, to: count, by: 5_000) {
   let files = try ledger.environment.write { tx in
-    var files = try (start..<min(count, start + 20_000)).compactMap { try population.add($0, to: ledger, in: tx) }
+    let files = try (start..<min(count, start + 5_000)).compactMap { try population.add($0, to: ledger, in: tx) }
     // What was discarded on the way never was on the disk.
     try ledger.settle(ledger.pendingDiscards(in: tx), in: tx)
-    files.removeAll { $0.object == .none }
     return files
   }
   for file in files { try shelf?.put(file) }
