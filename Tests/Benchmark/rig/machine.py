@@ -1,5 +1,6 @@
 """What a process costs, by /proc, and what machine this is."""
 
+import contextlib
 import os
 import subprocess
 
@@ -36,8 +37,10 @@ def cpu_seconds(pid):
 
 
 def status_kib(pid, key):
-    with open(f"/proc/{pid}/status") as status:
+    """A number from /proc/PID/status; 0 when the process has none any more."""
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/status") as status:
         return next((int(line.split()[1]) for line in status if line.startswith(key + ":")), 0)
+    return 0
 
 
 def rss_bytes(pid):
