@@ -44,12 +44,20 @@ def nginx(name, folder, configuration, path, **values):
     return start(name, ["/usr/sbin/nginx", "-p", folder, "-c", file, "-e", "stderr"], folder, port, path)
 
 
-def nginx_static(folder, files, path, nopush):
-    return nginx(f"nginx, tcp_nopush {nopush}", folder, "nginx-static.conf", path, FILES=files, NOPUSH=nopush)
+def nginx_static(folder, files, path, nopush, keeps_open=False):
+    name, kept = ("nginx, open files", "max=1000 inactive=10m") if keeps_open else ("nginx", "off")
+    return nginx(f"{name}, tcp_nopush {nopush}", folder, "nginx-static.conf", path, FILES=files, NOPUSH=nopush, OPEN=kept)
 
 
 def nginx_cache(folder, upstream, path, nopush):
     return nginx(f"nginx cache, tcp_nopush {nopush}", folder, "nginx-cache.conf", path, UPSTREAM=upstream, NOPUSH=nopush)
+
+
+def minimal(folder, program, file, path):
+    """Not a server that one would use: what the kernel allows."""
+    os.makedirs(folder)
+    port = free_port()
+    return start("minimal C", [program, str(port), file], folder, port, path)
 
 
 def varnish(folder, upstream, path):
