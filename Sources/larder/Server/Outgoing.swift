@@ -33,8 +33,11 @@ struct Outgoing {
     case failed
   }
 
-  /// The most that one call sends, so that a fast reader does not hold up the others.
+  /// The most that one call sends in a turn of the loop that is not young any more, so that a fast reader does not hold up
+  /// the others.
   private static let turn = 1 << 20
+  /// How long a turn of the loop is young: then who has more to send goes on.
+  private static let youth = Duration.milliseconds(1)
   /// The unit of sending and of asking whether the bytes are in memory.
   private static let slice = 256 << 10
 
@@ -98,7 +101,10 @@ struct Outgoing {
         nextPart()
         continue
       }
-      guard budget > 0 else { return .turnOver }
+      if budget <= 0 {
+        guard EventLoop.now.duration(to: EventLoop.exactNow) < Self.youth else { return .turnOver }
+        budget = Self.turn
+      }
       let file = body!.playable.file
       let reader = body!.playable.reader
       // A piece begins in one block: each has a checksum of its own, and is asked for by itself.
