@@ -59,8 +59,9 @@ class Population:
     def start_calls(self, count, quality):
         """Starts of titles that the box holds, each new to its user, the users in turn."""
         for index in range(count):
-            body = {"content_id": f"title{index * 7919 % self.objects}", "quality": quality}
-            yield "POST", "/api/downloads/start", index % self.users, json.dumps(body)
+            turn, user = divmod(index, self.users)
+            body = {"content_id": f"title{(turn + 7919 * user) % self.objects}", "quality": quality}
+            yield "POST", "/api/downloads/start", user, json.dumps(body)
 
     def list_calls(self, count):
         for index in range(count):
