@@ -16,7 +16,13 @@ public struct DownloadID: Sendable, Hashable, Comparable, CustomStringConvertibl
   public static let textLength = 26
 
   /// Reads 26 characters; nil for anything else. Lower case is taken too; `I L O U` are not, since we never write them.
-  public init?(_ text: some Sequence<UInt8>) {
+  ///
+  /// Of one type and not of any sequence: each play reads an id, and what is generic is slow across the modules.
+  public init?(_ text: UnsafeRawBufferPointer) { unsafe self.init(characters: text) }
+
+  public init?(_ text: String) { self.init(characters: text.utf8) }
+
+  private init?(characters text: some Sequence<UInt8>) {
     var upper: UInt64 = 0
     var lower: UInt64 = 0
     var count = 0
@@ -31,8 +37,6 @@ public struct DownloadID: Sendable, Hashable, Comparable, CustomStringConvertibl
     guard count == Self.textLength else { return nil }
     self.init(upper: upper, lower: lower)
   }
-
-  public init?(_ text: String) { self.init(text.utf8) }
 
   /// When the id was made.
   public var created: Timestamp { Timestamp(milliseconds: Int64(upper >> 16)) }

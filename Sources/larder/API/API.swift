@@ -157,7 +157,7 @@ enum PlayPath {
     for index in start.indices where unsafe path[index] != start[index] { return nil }
     let tail = start.count + DownloadID.textLength
     for index in end.indices where unsafe path[tail + index] != end[index] { return nil }
-    return unsafe DownloadID(path[start.count..<tail])
+    return unsafe DownloadID(UnsafeRawBufferPointer(rebasing: path[start.count..<tail]))
   }
 
   /// What stands behind `token=` in the query, which a link's token needs no decoding for.

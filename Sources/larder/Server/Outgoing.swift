@@ -35,8 +35,11 @@ struct Outgoing {
     case failed
   }
 
-  /// The most that one call sends, so that a fast reader does not hold up the others.
+  /// The most that one call sends in a turn of the loop that is not young any more, so that a fast reader does not hold up
+  /// the others.
   private static let turn = 1 << 20
+  /// How long a turn of the loop is young: then who has more to send goes on.
+  private static let youth = Duration.milliseconds(1)
   /// The unit of sending and of asking whether the bytes are in memory.
   private static let slice = 256 << 10
 
@@ -101,10 +104,13 @@ struct Outgoing {
         nextPart()
         continue
       }
-      guard budget > 0 else { return .turnOver }
+      if budget <= 0 {
+        guard EventLoop.now.duration(to: EventLoop.exactNow) < Self.youth else { return .turnOver }
+        budget = Self.turn
+      }
       let file = body!.playable.file
       let reader = body!.playable.reader
-      // A piece never crosses the border of a block: each has a checksum of its own.
+      // A piece begins in one block: each has a checksum of its own, and is asked for by itself.
       let block = reader?.block(at: range.first) ?? 0
       let end = reader?.object.bytes(ofBlock: block).upperBound ?? range.first + Self.slice
       let piece = ByteRange(first: range.first, last: min(range.last, end - 1))
@@ -119,7 +125,8 @@ struct Outgoing {
         warmedEnd = end
         return .cold(file, piece)
       }
-      switch Socket.sendFile(socket, from: file.descriptor, offset: piece.first, count: piece.count) {
+      let count = reader.map { follow(piece, in: $0, upTo: min(range.last, range.first + budget - 1)) } ?? piece.count
+      switch Socket.sendFile(socket, from: file.descriptor, offset: piece.first, count: count) {
       // The file ends before its time, or cannot be read where it could a moment ago: the block is looked at once more,
       // and is fetched again if need be.
       case .bytes(0), .failed(EIO):
@@ -140,6 +147,19 @@ struct Outgoing {
     }
   }
 
+  /// How many bytes from the beginning of a piece on can go out in one call: what follows goes along for as long as its
+  /// blocks are known to be good and their last bytes are in memory.
+  private func follow(_ piece: ByteRange, in reader: ObjectReader, upTo last: Int) -> Int {
+    var end = piece.last
+    while end < last {
+      let block = reader.block(at: end + 1)
+      let next = min(last, reader.object.bytes(ofBlock: block).upperBound - 1)
+      guard reader.isVerified(block), reader.file.isResident(at: next) else { break }
+      end = next
+    }
+    return end + 1 - piece.first
+  }
+
   /// Moves on to the next part's head and range, or to the end.
   private mutating func nextPart() {
     bytes = []
@@ -156,15 +176,14 @@ struct Outgoing {
 extension ObjectFile {
   /// Whether the first and the last byte of a slice are in memory (`preadv2` with `RWF_NOWAIT`): the kernel reads ahead
   /// in runs longer than a slice. A file system that cannot say is taken to be quick.
-  func isResident(_ range: ByteRange) -> Bool {
+  func isResident(_ range: ByteRange) -> Bool { isResident(at: range.first) && isResident(at: range.last) }
+
+  func isResident(at offset: Int) -> Bool {
     var byte: UInt8 = 0
-    for offset in [range.first, range.last] {
-      let got = unsafe withUnsafeMutablePointer(to: &byte) {
-        unsafe larder_read_resident(descriptor, $0, 1, off_t(offset))
-      }
-      if got == -Int(EAGAIN) { return false }
+    let got = unsafe withUnsafeMutablePointer(to: &byte) {
+      unsafe larder_read_resident(descriptor, $0, 1, off_t(offset))
     }
-    return true
+    return got != -Int(EAGAIN)
   }
 }
 

@@ -1,44 +1,31 @@
-// Makes a ledger with many downloads, by the ledger's own code: FillLedger FOLDER DOWNLOADS USERS
-// Half of the downloads are completed, a quarter deleted, a tenth failed, the rest pending; ten users share each object.
+// Makes a ledger with many downloads, by the ledger's own code: FillLedger FOLDER DOWNLOADS [--files]
+//
+// Each user has a hundred downloads, alike for all: half of them completed, a quarter deleted, a tenth failed, the rest
+// paused. Ten users share each object. With --files FOLDER is a data directory, with every object and link in it; without,
+// it is the ledger's own folder. What was made is audited before it is believed.
 
 import Cache
+import Glibc
 import LMDB
 
-guard CommandLine.arguments.count == 4, let count = Int(CommandLine.arguments[2]),
-  let users = Int(CommandLine.arguments[3]), count > 0, users > 0
-else { fatalError("usage: FillLedger FOLDER DOWNLOADS USERS") }
+let arguments = CommandLine.arguments.dropFirst().filter { $0 != "--files" }
+guard arguments.count == 2, let folder = arguments.first, let count = Int(arguments.last!), count >= 1000 else {
+  fatalError("usage: FillLedger FOLDER DOWNLOADS [--files], with 1000 downloads at the least")
+}
+let shelf = CommandLine.arguments.contains("--files") ? try Shelf(folder) : nil
+let ledger = try Ledger(path: shelf.map { "\($0.path)/ledger" } ?? folder, mapSize: 4 << 30)
+let population = Population(downloads: count)
 
-let policy = Policy(
-  defaultQuota: nil, evicts: true, playingGrace: 600_000, capacity: nil, reserve: 0, chunkSize: 8 << 20
-) { "\($0.hashValue)" }
-let ledger = try Ledger(path: CommandLine.arguments[1], mapSize: 4 << 30)
-let beginning: Int64 = 1_700_000_000_000
-
-for start in stride(from: 0, to: count, by: 5000) {
-  try ledger.environment.write { tx in
-    for number in start..<min(count, start + 5000) {
-      var change = Change(
-        now: Timestamp(milliseconds: beginning + Int64(number)), policy: policy, freeBytes: nil)
-      let user = UserID("user\(number % users)")!
-      let title = try Title(contentID: "title\(number / 10)", quality: "q\(number % 10)")
-      let version = ObjectVersion(bucket: "media", key: "title\(number / 10)", etag: "\"\(number / 10)\"", size: 1000)
-      let origin = OriginObject(version: version, lastModifiedSeconds: 0, digest: nil)
-      let request = StartRequest(
-        user: user, title: title, key: version.key, bucket: "media", found: number % 20 == 19 ? nil : origin,
-        trouble: nil)
-      guard case .created(let download) = try ledger.start(request, in: tx, &change) else { continue }
-      switch number % 20 {
-      case 0..<15:
-        try ledger.record([StoredBlock(index: 0, checksum: 1)], of: download.object, in: tx, &change)
-        try ledger.finish(download.object, in: tx, &change)
-        try ledger.complete([download.id], in: tx, &change)
-        if number % 20 >= 10 { _ = try ledger.apply(.delete, to: download.id, of: user, in: tx, &change) }
-      case 15, 16: try ledger.fail([download.id], Trouble(.contentNotFound, "gone"), in: tx, &change)
-      default: _ = try ledger.apply(.pause, to: download.id, of: user, in: tx, &change)
-      }
-    }
+for start in stride(from: 0, to: count, by: 5_000) {
+  let files = try ledger.environment.write { tx in
+    let files = try (start..<min(count, start + 5_000)).compactMap { try population.add($0, to: ledger, in: tx) }
     // What was discarded on the way never was on the disk.
     try ledger.settle(ledger.pendingDiscards(in: tx), in: tx)
+    return files
   }
+  for file in files { try shelf?.put(file) }
 }
-print("\(count) downloads of \(users) users, \(try ledger.environment.usedBytes() >> 10) KiB")
+
+let findings = try ledger.environment.read { tx in try ledger.auditFindings(in: tx) }
+guard findings.isEmpty else { fatalError("\(findings.count) findings, the first: \(findings[0])") }
+print("\(count) downloads of \(population.users) users, \(try ledger.environment.usedBytes() >> 10) KiB, audited")
