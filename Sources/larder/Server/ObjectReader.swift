@@ -67,8 +67,15 @@ final class ObjectReader {
 
   func isVerified(_ block: Int) -> Bool { verified.contains(block) }
 
-  /// Whether the block may go out at once: it was compared and has stayed in memory since.
-  func isReady(_ block: Int) -> Bool { verified.contains(block) && residency.holds(object.bytes(ofBlock: block)) }
+  /// Up to where these bytes may go out at once: they were compared and have stayed in memory since.
+  func readyEnd(_ bytes: Range<Int>) -> Int {
+    var end = bytes.lowerBound
+    while end < bytes.upperBound, verified.contains(block(at: end)) {
+      end = object.bytes(ofBlock: block(at: end)).upperBound
+    }
+    let known = bytes.lowerBound..<min(end, bytes.upperBound)
+    return known.isEmpty ? bytes.lowerBound : residency.end(known)
+  }
 
   /// The block could not be sent although it was good.
   func doubt(_ block: Int) { verified.remove(block) }
@@ -139,10 +146,15 @@ final class ObjectReader {
   /// The bytes that are to be read ahead behind a block. Of what was known of them, that holds on which has stayed in memory.
   private func prepareToReadAhead(_ block: Int) -> Range<Int> {
     let end = min(block + Self.readAhead, object.blockCount)
-    for next in block..<end where verified.contains(next) && !residency.holds(object.bytes(ofBlock: next)) {
+    for next in block..<end where verified.contains(next) && !isInMemory(next) {
       verified.remove(next)
     }
     return object.bytes(ofBlock: block).lowerBound..<object.bytes(ofBlock: end - 1).upperBound
+  }
+
+  private func isInMemory(_ block: Int) -> Bool {
+    let bytes = object.bytes(ofBlock: block)
+    return residency.end(bytes) == bytes.upperBound
   }
 
   private enum Look: Sendable {

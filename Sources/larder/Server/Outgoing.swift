@@ -110,33 +110,28 @@ struct Outgoing {
       }
       let file = body!.playable.file
       let reader = body!.playable.reader
-      // A piece begins in one block: each has a checksum of its own, and is asked for by itself.
-      let block = reader?.block(at: range.first) ?? 0
-      let end = reader?.object.bytes(ofBlock: block).upperBound ?? range.first + Self.slice
-      let piece = ByteRange(first: range.first, last: min(range.last, end - 1))
-      let isWarmed = piece.first < warmedEnd
-      warmedEnd = 0
-      if let reader {
-        guard isWarmed ? reader.isVerified(block) : reader.isReady(block) else {
-          warmedEnd = end
-          return .unverified(reader, block)
+      let end = sendable(range, of: file, reader, budget)
+      guard end > range.first else {
+        guard let reader else {
+          warmedEnd = range.first + Self.slice
+          return .cold(file, ByteRange(first: range.first, last: min(range.last, warmedEnd - 1)))
         }
-      } else if !isWarmed, !file.isResident(piece) {
-        warmedEnd = end
-        return .cold(file, piece)
+        let block = reader.block(at: range.first)
+        warmedEnd = reader.object.bytes(ofBlock: block).upperBound
+        return .unverified(reader, block)
       }
-      let count = reader.map { follow(piece, in: $0, upTo: min(range.last, range.first + budget - 1)) } ?? piece.count
-      switch Socket.sendFile(socket, from: file.descriptor, offset: piece.first, count: count) {
+      switch Socket.sendFile(socket, from: file.descriptor, offset: range.first, count: end - range.first) {
       // The file ends before its time, or cannot be read where it could a moment ago: the block is looked at once more,
       // and is fetched again if need be.
       case .bytes(0), .failed(EIO):
-        guard let reader, doubted != piece.first else { return .failed }
-        doubted = piece.first
+        guard let reader, doubted != range.first else { return .failed }
+        doubted = range.first
+        let block = reader.block(at: range.first)
         reader.doubt(block)
         return .unverified(reader, block)
       case .bytes(let count):
         body!.playable.touch()
-        body!.playhead?.moved(to: piece.first + count, sent: count)
+        body!.playhead?.moved(to: range.first + count, sent: count)
         budget -= count
         fileBytes += count
         body!.range = range.count == count ? nil : ByteRange(first: range.first + count, last: range.last)
@@ -147,17 +142,22 @@ struct Outgoing {
     }
   }
 
-  /// How many bytes from the beginning of a piece on can go out in one call: what follows goes along for as long as its
-  /// blocks are known to be good and their last bytes are in memory.
-  private func follow(_ piece: ByteRange, in reader: ObjectReader, upTo last: Int) -> Int {
-    var end = piece.last
-    while end < last {
-      let block = reader.block(at: end + 1)
-      let next = min(last, reader.object.bytes(ofBlock: block).upperBound - 1)
-      guard reader.isVerified(block), reader.file.isResident(at: next) else { break }
-      end = next
+  /// Up to where the range may go out in one call: what is in memory and, where there are checksums, was compared. Its
+  /// beginning when not even that may.
+  private mutating func sendable(_ range: ByteRange, of file: ObjectFile, _ reader: ObjectReader?, _ budget: Int) -> Int
+  {
+    let warmed = warmedEnd
+    warmedEnd = 0
+    let most = min(range.last, range.first + budget - 1) + 1
+    guard let reader else {
+      let end = min(most, range.first + Self.slice)
+      let isInMemory = range.first < warmed || file.isResident(ByteRange(first: range.first, last: end - 1))
+      return isInMemory ? end : range.first
     }
-    return end + 1 - piece.first
+    guard range.first < warmed, reader.isVerified(reader.block(at: range.first)) else {
+      return reader.readyEnd(range.first..<most)
+    }
+    return min(most, warmed)
   }
 
   /// Moves on to the next part's head and range, or to the end.

@@ -19,15 +19,20 @@ struct Residency: ~Copyable {
 
   deinit { if let start = unsafe start { unsafe munmap(start, size) } }
 
-  /// Whether every page of these bytes is in memory; no when it cannot be told, so that they are compared once more.
-  func holds(_ bytes: Range<Int>) -> Bool {
-    guard let start = unsafe start, bytes.lowerBound >= 0, bytes.upperBound <= size else { return false }
+  /// Up to where these bytes are in memory without a gap; their beginning when it cannot be told, so that they are compared
+  /// once more.
+  func end(_ bytes: Range<Int>) -> Int {
+    guard let start = unsafe start, !bytes.isEmpty, bytes.lowerBound >= 0, bytes.upperBound <= size else {
+      return bytes.lowerBound
+    }
     let first = bytes.lowerBound / Self.page * Self.page
     let pages = (bytes.upperBound - first + Self.page - 1) / Self.page
     return unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: pages) { found in
-      let base = found.baseAddress
-      guard unsafe mincore(start + first, bytes.upperBound - first, base) == 0 else { return false }
-      return unsafe found[..<pages].allSatisfy { $0 & 1 != 0 }
+      guard unsafe mincore(start + first, bytes.upperBound - first, found.baseAddress) == 0 else {
+        return bytes.lowerBound
+      }
+      guard let gap = unsafe found[..<pages].firstIndex(where: { $0 & 1 == 0 }) else { return bytes.upperBound }
+      return max(bytes.lowerBound, first + gap * Self.page)
     }
   }
 }

@@ -6,5 +6,13 @@ struct Residency {
 
   init(_ file: ObjectFile, size: Int) { handle = file.descriptor }
 
-  func holds(_ bytes: Range<Int>) -> Bool { unsafe Stage.disk.isResident(handle, bytes) }
+  func end(_ bytes: Range<Int>) -> Int {
+    var end = bytes.lowerBound
+    while end < bytes.upperBound {
+      let next = min(bytes.upperBound, (end / Inode.page + 1) * Inode.page)
+      guard unsafe Stage.disk.isResident(handle, end..<next) else { break }
+      end = next
+    }
+    return end
+  }
 }

@@ -186,7 +186,7 @@ extension World {
       let piece = position..<min(bytes.upperBound, position + wish.portion)
       let isWarmed = position < warmedEnd
       warmedEnd = 0
-      guard isWarmed ? reader.isVerified(block) : reader.isReady(block) else {
+      guard isWarmed ? reader.isVerified(block) : reader.readyEnd(piece) == piece.upperBound else {
         warmedEnd = bytes.upperBound
         guard case .ready = await reader.ready(block) else { return }
         continue
