@@ -75,7 +75,8 @@ let package = Package(
       .testTarget(name: "\(name)Tests", dependencies: [.byName(name: name)], swiftSettings: settings)
     } + [
       // Parts of the program itself that need neither it nor an origin.
-      .testTarget(name: "ProgramTests", dependencies: ["larder", "Cache", "HTTP", "Loop"], swiftSettings: settings),
+      .testTarget(
+        name: "ProgramTests", dependencies: ["larder", "Cache", "HTTP", "LMDB", "Loop"], swiftSettings: settings),
       // The built program against a real S3 server; the ledger is read beside it, to see what it left.
       .testTarget(name: "EndToEndTests", dependencies: ["larder", "S3", "Cache", "LMDB"], swiftSettings: settings),
     ],

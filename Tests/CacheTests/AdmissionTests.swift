@@ -277,14 +277,18 @@ import Testing
         $0.reserve = 100
         $0.evicts = false
       })
-    box.freeBytes = 1000
+    let beside = BoxLimits.besides(objects: 1, bytes: 900)
+    box.freeBytes = 1000 + beside
     #expect(try box.start("u", "a", size: 901).refusal == .storageFull(needed: 901))
     let a = try #require(try box.start("u", "a", size: 900).download)
+    box.freeBytes = 1000 + 2 * beside
     #expect(try box.start("u", "b", size: 1).refusal == .storageFull(needed: 1), "promised, and not yet written")
+    box.freeBytes = 1001 + 2 * beside - 1
+    #expect(try box.start("u", "b", size: 1).refusal == .storageFull(needed: 1), "nor what will lie beside it")
     try box.fill(a.object)
-    box.freeBytes = 100
+    box.freeBytes = 100 + beside
     #expect(try box.start("u", "b", size: 1).refusal == .storageFull(needed: 1))
-    box.freeBytes = 101
+    box.freeBytes = 101 + beside
     #expect(try box.start("u", "b", size: 1).download != nil)
   }
 
@@ -299,6 +303,7 @@ import Testing
     box.freeBytes = 9 * block
     try box.wish(.cancel, a)
     #expect(try box.usage() == BoxUsage(complete: 0, filling: 0, fillingStored: 0, discarded: block))
+    box.freeBytes = 9 * block + BoxLimits.besides(objects: 1, bytes: 10 * block)
     #expect(try box.start("u", "b", size: 10 * block + 1).refusal != nil)
     #expect(try box.start("u", "b", size: 10 * block).download != nil)
   }

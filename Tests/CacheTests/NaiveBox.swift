@@ -127,13 +127,15 @@ struct NaiveBox: Equatable {
       own = Array(candidates.prefix(fit))
       room.victims = own.map(\.id)
     }
-    if copies.contains(where: { $0.version == version }) || version.size == 0 { return (.created, room) }
+    if copies.contains(where: { $0.version == version }) { return (.created, room) }
     let box = usage
     func fits(without freed: Int) -> Bool {
       let kept = box.complete + box.filling - freed
       if let capacity = rules.capacity, kept + version.size > capacity { return false }
       guard let free else { return true }
-      let promised = box.filling - box.fillingStored
+      let fills = copies.count { !$0.isComplete }
+      let promised =
+        box.filling - box.fillingStored + BoxLimits.besides(objects: fills + 1, bytes: box.filling + version.size)
       return free + box.discarded + freed - promised - version.size >= rules.reserve
     }
     func size(_ id: ObjectID) -> Int { copies.first { $0.id == id }?.size ?? 0 }

@@ -143,6 +143,30 @@ import Testing
     try box.logged(event: "storage.relinked")
   }
 
+  @Test("an object whose name is gone and whose link is cut short comes back, and only what is behind that is fetched")
+  func relinkedInPart() throws {
+    let (box, ann, title, id) = try filled()
+    let path = try object(box)
+    let link = box.data + "/" + (try #require(ann.download(id).file_path?.text))
+    _ = try box.terminate()
+    try FileManager.default.removeItem(atPath: path)
+    try #require(unsafe truncate(link, off_t(2 * block + 17)) == 0)
+    let before = box.proxy.traffic
+    try box.start()
+    try eventually("it is whole again", explain: box.report) {
+      let answer = try ann.play(id)
+      #expect(answer.status == 503 || answer.status == 200)
+      return answer.status == 200 && answer.body == title.bytes ? true : nil
+    }
+    #expect(box.proxy.traffic - before == title.size - 2 * block)
+    // One file under both names: a second one would have taken room that nobody counts.
+    let inodes = try [path, link].map {
+      try FileManager.default.attributesOfItem(atPath: $0)[.systemFileNumber] as? Int
+    }
+    #expect(inodes[0] == inodes[1])
+    #expect(try Bytes(file: link) == title.bytes)
+  }
+
   @Test("an object that is gone with all its links is fetched again, and its owners' links come back")
   func vanished() throws {
     let (box, ann, title, id) = try filled()

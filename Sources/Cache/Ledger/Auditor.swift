@@ -288,10 +288,10 @@ extension Ledger {
     behind index: DerivedRow.Index, _ key: [UInt8], _ value: [UInt8], in tx: borrowing some Reading & ~Copyable
   ) throws -> [DerivedRow] {
     let name = index == .claims ? value : key
-    guard name.count >= (index == .mends ? 8 : 16) else { return [] }
+    guard name.count >= (index == .fills || index == .mends ? 8 : 16) else { return [] }
     do {
       switch index {
-      case .byKey, .unowned, .mends:
+      case .byKey, .unowned, .fills, .mends:
         return try object(ObjectID(Key.number(in: name, at: name.count - 8)), in: tx)?.rows ?? []
       case .live, .gone, .claims, .queue, .owners, .userLRU, .boxLRU:
         return try download(Key.downloadID(endOf: name), in: tx)?.rows ?? []

@@ -27,9 +27,9 @@ extension Ledger {
   /// Makes room for `size` more bytes on the user's account and `room` more on the disk; nil when that was done.
   ///
   /// - Parameters:
-  ///   - room: 0 when the box holds or fetches the object already.
+  ///   - room: nil when the box holds or fetches the object already.
   func admit(
-    _ user: UserID, size: Int, room: Int, in tx: borrowing WriteTransaction,
+    _ user: UserID, size: Int, room: Int?, in tx: borrowing WriteTransaction,
     _ change: inout Change
   ) throws -> Refusal? {
     let usage = try usage(of: user, in: tx)
@@ -44,7 +44,7 @@ extension Ledger {
       ownVictims = victims
     }
     var plan = RoomPlan()
-    if room > 0 {
+    if let room {
       guard let found = try roomFor(room, besides: ownVictims, in: tx, change) else {
         return .storageFull(needed: room)
       }
@@ -85,7 +85,7 @@ extension Ledger {
   ) throws -> RoomPlan? {
     let policy = change.policy
     let limits = BoxLimits(capacity: policy.capacity, reserve: policy.reserve, free: change.freeBytes)
-    let short = limits.shortfall(for: bytes, in: try boxUsage(in: tx))
+    let short = limits.shortfall(for: bytes, in: try boxUsage(in: tx), fills: try tx.count(table(.fills)))
     guard short > 0 else { return RoomPlan() }
     let leaving = Set(victims.map(\.download))
     func ownersLeft(_ id: ObjectID) throws -> Int {

@@ -102,7 +102,7 @@ extension Ledger {
     let size = found.version.size
     guard (0...StoredObject.largestSize).contains(size) else { return .storageFull(needed: size) }
     if let refusal = try admit(
-      download.user, size: size, room: known == nil ? size : 0, in: tx, &change)
+      download.user, size: size, room: known == nil ? size : nil, in: tx, &change)
     {
       return refusal
     }

@@ -72,7 +72,7 @@ public final class Ledger: Sendable {
       Download.table, Usage.table, UserCounts.table, StoredObject.table, "blocks", "starts", "discards", "audit",
       "live",
       "gone",
-      "claims", "queue", "owners", "lru_user", "lru_box", "by_key", "unowned", "mends",
+      "claims", "queue", "owners", "lru_user", "lru_box", "by_key", "unowned", "fills", "mends",
     ]
     for name in names { opened[name] = try open(name) }
     downloads = opened[Download.table]!
@@ -86,7 +86,8 @@ public final class Ledger: Sendable {
     indices = [
       .live: opened["live"]!, .gone: opened["gone"]!, .claims: opened["claims"]!, .queue: opened["queue"]!,
       .owners: opened["owners"]!, .userLRU: opened["lru_user"]!, .boxLRU: opened["lru_box"]!,
-      .byKey: opened["by_key"]!, .unowned: opened["unowned"]!, .mends: opened["mends"]!,
+      .byKey: opened["by_key"]!, .unowned: opened["unowned"]!, .fills: opened["fills"]!,
+      .mends: opened["mends"]!,
     ]
     guard !readOnly else { return }
     // Each start begins with a commit: what a process left behind as it died may be in the kernel's memory only, and

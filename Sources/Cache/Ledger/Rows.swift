@@ -6,7 +6,7 @@ import LMDB
 /// A row that follows from a record.
 struct DerivedRow: Hashable {
   enum Index: Hashable, CaseIterable {
-    case live, gone, claims, queue, owners, userLRU, boxLRU, byKey, unowned, mends
+    case live, gone, claims, queue, owners, userLRU, boxLRU, byKey, unowned, fills, mends
   }
 
   var index: Index
@@ -50,6 +50,7 @@ extension StoredObject {
         DerivedRow(
           index: .unowned, key: Key.moment(lastUsed) + Key.object(id), value: Key.bigEndian(UInt64(size))))
     }
+    if state != .complete { rows.append(DerivedRow(index: .fills, key: Key.object(id), value: [])) }
     if state == .mending { rows.append(DerivedRow(index: .mends, key: Key.object(id), value: [])) }
     return rows
   }

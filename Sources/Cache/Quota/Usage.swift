@@ -70,15 +70,22 @@ public struct BoxLimits: Sendable, Hashable {
     self.free = free
   }
 
-  /// Bytes that must be freed before `size` more fit; 0 when they fit, and nothing is negative.
+  /// The most that lies on the disk besides the bytes of so many objects: what their last pages have more, the checksums
+  /// beside them (also while they are written anew), a folder for their links.
+  public static func besides(objects: Int, bytes: Int) -> Int { objects * 16 << 10 + bytes >> 14 }
+
+  /// Bytes that must be freed before an object of `size` more fits; 0 when it fits, and nothing is negative.
   ///
-  /// What is reserved and not yet written is taken from the free bytes. What is discarded is gone from `capacity`
-  /// as soon as its file is, which happens before anything new is written.
-  public func shortfall(for size: Int, in box: BoxUsage) -> Int {
+  /// What is reserved and not yet written is taken from the free bytes, with what will lie beside it. What is discarded
+  /// is gone from `capacity` as soon as its file is, which happens before anything new is written.
+  ///
+  /// - Parameter fills: how many objects `box.filling` is of.
+  public func shortfall(for size: Int, in box: BoxUsage, fills: Int) -> Int {
     var short = 0
     if let capacity { short = max(short, box.complete + box.filling + size - capacity) }
     if let free {
-      let promised = box.filling - box.fillingStored
+      let promised =
+        box.filling - box.fillingStored + Self.besides(objects: fills + 1, bytes: box.filling + size)
       // The reserve is any number that was configured, up to the largest there is.
       let (needed, overflows) = (size + promised - box.discarded - free).addingReportingOverflow(reserve)
       short = max(short, overflows ? .max : needed)

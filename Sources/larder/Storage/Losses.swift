@@ -37,20 +37,17 @@ struct Losses {
   /// Blocks of what was whole came again.
   func mended(_ blocks: Int) { metrics.count(.blocksMended, by: blocks) }
 
-  /// The object's file is gone: an owner's link may still hold it; else every block is lost.
+  /// The object's file is gone: an owner's link may still hold it; what that lacks, or else every block, is lost.
   func recover(_ object: StoredObject, _ volume: Volume, foundBy finder: Finder) async throws {
-    let (links, blocks) = try writer.ledger.environment.read { tx in
-      let owners = try writer.ledger.owners(of: object.id, in: tx)
-        .compactMap { try writer.ledger.download($0, in: tx) }.filter { $0.status == .completed }
-      return (owners.map { writer.link(of: $0) }, Array(0..<object.blockCount))
-    }
-    if try await volume.restore(object, from: links) {
+    let length = try await volume.restore(object)
+    if length != nil {
       log.warning(
         "storage.relinked",
         "the file of \(object.origin.version.key) (object \(object.id.hexadecimal)) was gone, and came back from a link"
       )
-    } else {
-      try await report(blocks, of: object.id, foundBy: finder, "the file is gone")
     }
+    let lost = (0..<object.blockCount).filter { object.bytes(ofBlock: $0).upperBound > length ?? 0 }
+    try await report(
+      lost, of: object.id, foundBy: finder, length == nil ? "the file is gone" : "the file ends before it")
   }
 }

@@ -74,6 +74,8 @@ extension Repair {
     let checksums = try box.read { ledger, tx in try ledger.checksums(of: now, in: tx) }
     let found = await box.volume.inspect(file, now, checksums) { true }
     guard found.bad.isEmpty else { return try await forget(found.bad, of: object, found.fault) }
+    // The copy may have been cut short, which the ledger knows by now.
+    guard try current(object.id)?.state == .complete else { return try settled(object) }
     return .mended("linked from an owner's copy")
   }
 

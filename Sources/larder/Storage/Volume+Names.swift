@@ -15,25 +15,56 @@ extension Volume {
     (try? writer.ledger.environment.read { tx in try writer.ledger.object(id, in: tx) != nil }) ?? false
   }
 
-  /// Gives an object whose file is gone its name back from one of its owners' links; false when none has its size.
-  func restore(_ object: StoredObject, from links: [String]) async throws(DiskError) -> Bool {
-    let (root, name) = (root, StoredPath.object(object.id))
+  /// Gives an object whose file is gone its name back from one of its owners' links.
+  ///
+  /// - Returns: how long the file is; nil when there is none.
+  func restore(_ object: StoredObject) async throws(DiskError) -> Int? {
+    let root = root
     return try await disk.run { [ledger] () throws(DiskError) in
-      guard Self.isHeld(object.id, by: ledger) else { return false }
-      for link in links {
-        var status = stat()
-        guard unsafe fstatat(root, link, &status, AT_SYMLINK_NOFOLLOW) == 0, Int(status.st_size) == object.size else {
-          continue
-        }
-        guard unsafe linkat(root, link, root, name, 0) == 0 || errno == EEXIST else {
-          // The bytes are there: a disk that takes no names now is no reason to fetch them again.
-          throw DiskError("link \(name)", errno)
-        }
-        try DataDirectory.synchronize("objects", below: root)
-        return true
-      }
-      return false
+      try Self.restore(object, by: ledger, below: root)
     }
+  }
+
+  /// The same, on the disk's thread.
+  ///
+  /// Also from a link to less than the whole: its blocks are looked at like all others, and what is missing is written
+  /// behind them. A second file would be fetched from its first byte, while the link holds the room of the first.
+  static func restore(
+    _ object: StoredObject, by writer: LedgerWriter, below root: Int32
+  ) throws(DiskError) -> Int? {
+    let name = StoredPath.object(object.id)
+    guard isHeld(object.id, by: writer) else { return nil }
+    var length = size(name, below: root)
+    if length == nil {
+      let links = completedLinks(to: object.id, by: writer)
+        .compactMap { link in size(link, below: root).map { (path: link, size: $0) } }
+      guard let link = links.max(by: { min($0.size, object.size) < min($1.size, object.size) }) else { return nil }
+      guard unsafe linkat(root, link.path, root, name, 0) == 0 else {
+        // The bytes are there: a disk that takes no names now is no reason to fetch them again.
+        throw DiskError("link \(name)", errno)
+      }
+      length = link.size
+    }
+    try DataDirectory.synchronize("objects", below: root)
+    return length
+  }
+
+  /// The links of those who have the object completed.
+  private static func completedLinks(to id: ObjectID, by writer: LedgerWriter) -> [String] {
+    let links = try? writer.ledger.environment.read { tx in
+      try writer.ledger.owners(of: id, in: tx).compactMap { try writer.ledger.download($0, in: tx) }
+        .filter { $0.status == .completed }.map { writer.link(of: $0) }
+    }
+    return links ?? []
+  }
+
+  /// Bytes of the file of that name; nil when there is none, or it is no file.
+  private static func size(_ path: String, below root: Int32) -> Int? {
+    var status = stat()
+    guard unsafe fstatat(root, path, &status, AT_SYMLINK_NOFOLLOW) == 0, status.st_mode & S_IFMT == S_IFREG else {
+      return nil
+    }
+    return Int(status.st_size)
   }
 
   /// Writes what is to be known of a whole object without the ledger beside its file, and makes it durable.

@@ -101,7 +101,8 @@ final class Volume: Sendable {
 
   // MARK: Blocks
 
-  /// Opens the object's file and makes its name durable. It is made only when the ledger knows of no byte in it.
+  /// Opens the object's file and makes its name durable. It is made only when the ledger knows of no byte in it, and no
+  /// link of an owner holds it: one that was whole and lost every block may have lost its name besides.
   ///
   /// The file grows by its blocks and has holes: what is reserved and not yet written is counted in the ledger, so
   /// setting it aside on the disk too would count it twice.
@@ -111,6 +112,9 @@ final class Volume: Sendable {
     let (root, name) = (root, StoredPath.object(object.id))
     return try await disk.run { [ledger] () throws(DiskError) in
       guard Self.isHeld(object.id, by: ledger) else { throw DiskError("open \(name)", ENOENT) }
+      if object.storedBytes == 0, object.state == .mending {
+        _ = try Self.restore(object, by: ledger, below: root)
+      }
       let mode = object.storedBytes == 0 ? O_RDWR | O_CREAT | O_CLOEXEC : O_RDWR | O_CLOEXEC
       let descriptor = unsafe openat(root, name, mode, 0o640)
       guard descriptor >= 0 else { throw DiskError("open \(name)", errno) }

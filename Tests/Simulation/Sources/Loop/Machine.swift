@@ -23,8 +23,9 @@ public final class Machine: @unchecked Sendable {
   private var state: UInt64
   private var heap: [Entry] = []
   private var sequence: UInt64 = 0
-  private var parties: [ObjectIdentifier: Weak] = [:]
   private var order: [Weak] = []
+  /// Those that could have their turn now; kept for its memory.
+  private var ready: [any Party] = []
   private var running: (any Party)?
   /// How long a worker of that name takes for what it is given next, in nanoseconds.
   private let latency: (String) -> UInt64
@@ -67,13 +68,18 @@ public final class Machine: @unchecked Sendable {
   public func step() -> Bool {
     let executor = EventLoop.executor
     while true {
-      order.removeAll { $0.party == nil }
-      var ready: [any Party] = []
+      ready.removeAll(keepingCapacity: true)
       var earliest: UInt64?
+      var hasLost = false
       for weak in order {
-        guard let party = weak.party, party.waits else { continue }
+        guard let party = weak.party else {
+          hasLost = true
+          continue
+        }
+        guard party.waits else { continue }
         if party.readyAt <= now { ready.append(party) } else { earliest = min(earliest ?? .max, party.readyAt) }
       }
+      if hasLost { order.removeAll { $0.party == nil } }
       let hasJobs = executor.hasJobs
       let hasTimer = heap.first.map { $0.due <= now } ?? false
       let choices = ready.count + (hasJobs ? 1 : 0) + (hasTimer ? 1 : 0)
@@ -81,8 +87,10 @@ public final class Machine: @unchecked Sendable {
         turns += 1
         let choice = choices == 1 ? 0 : Int(next() % UInt64(choices))
         if choice < ready.count {
-          running = ready[choice]
-          ready[choice].turn()
+          let party = ready[choice]
+          ready.removeAll(keepingCapacity: true)
+          running = party
+          party.turn()
           running = nil
         } else if hasJobs, choice == ready.count {
           executor.drain()

@@ -38,10 +38,14 @@ final class Checkers {
   private var ceilings: [UserID: Int] = [:]
   private var capacity = Int.max
   private var reserve = 0
-  /// Whether commits came since the last recount.
+  /// Whether commits came since the last recount, and what their number was at the last full one.
   private var isStale = false
+  private var audited = 0
   private(set) var commits = 0
   private(set) var completions = 0
+
+  /// Commits from one full audit to the next: looking costs as much as living.
+  private static let auditing = 8
 
   static let users = ["ann", "bob", "user/with%odd.name"].compactMap { UserID($0) }
 
@@ -68,7 +72,9 @@ final class Checkers {
       ceilings[user] = max(policy.quota(of: user) ?? .max, usage(user).total)
     }
     capacity = max(policy.capacity ?? .max, counted(box))
-    reserve = min(policy.reserve, max(0, disk.free - box.filling + box.fillingStored))
+    let besides = BoxLimits.besides(objects: alive.subtracting(complete).count, bytes: box.filling)
+    let promised = box.filling - box.fillingStored + besides
+    reserve = min(policy.reserve, max(0, disk.free - promised))
   }
 
   /// What there may be of video without anything new: bytes that vanished are counted too, and come again.
@@ -88,13 +94,11 @@ final class Checkers {
     return usage
   }
 
-  /// Bytes of files that can be found.
-  private var occupied: Int { disk.used - disk.heldOpen }
+  /// Bytes of video in files that can be found.
+  private var occupied: Int { files.values.reduce(0) { $0 + ($1.inode.links > 0 ? $1.inode.held : 0) } }
 
-  /// What the program cannot know: the last page of each file, names that cannot be removed, files that a player holds.
-  private var tolerance: Int {
-    disk.stuck.reduce(0) { $0 + (disk.find($1)?.room ?? 0) } + (alive.count + 2) * Inode.page
-  }
+  /// What nobody can help: names that cannot be removed.
+  private var stuck: Int { disk.stuck.reduce(0) { $0 + (disk.find($1)?.room ?? 0) } }
 
   // MARK: The disk
 
@@ -116,10 +120,10 @@ final class Checkers {
         "object \(id.number): bytes \(range) are not those of \(edition.etag)")
     }
     expect(
-      policy.capacity == nil || occupied <= capacity + tolerance, "3",
+      policy.capacity == nil || occupied <= capacity + stuck, "3",
       "\(occupied) bytes of video, where the capacity is \(policy.capacity ?? -1)")
     expect(
-      disk.free + disk.heldOpen + disk.stolen + tolerance >= reserve, "3",
+      disk.free + disk.heldOpen + disk.stolen + stuck >= reserve, "3",
       "\(disk.free) bytes are free, where \(reserve) are to be left")
   }
 
@@ -233,10 +237,12 @@ final class Checkers {
 
   // MARK: The ledger
 
-  /// After every commit: what the records make, added up anew.
-  func recount(in ledger: Ledger, fully: Bool) throws {
-    guard isStale || fully else { return }
+  /// After every commit: what the records make, added up anew; after some of them, and when it is asked for, everything.
+  func recount(in ledger: Ledger, fully isAsked: Bool = false) throws {
+    guard isStale || isAsked else { return }
     isStale = false
+    let fully = isAsked || commits >= audited + Self.auditing
+    if fully { audited = commits }
     try ledger.environment.read { tx in
       for user in Self.users {
         let made = usage(user)

@@ -32,6 +32,12 @@ final class Inode {
 
   var room: Int { allocated.count { $0 } * Self.page }
 
+  /// Bytes that are there: without the holes, and without what the last page has more.
+  var held: Int {
+    let isWhole = bytes.count % Self.page == 0 || !(allocated.last ?? false)
+    return room - (isWhole ? 0 : Self.page - bytes.count % Self.page)
+  }
+
   func set(_ name: String, _ inode: Inode?) {
     names[name]?.links -= 1
     names[name] = inode

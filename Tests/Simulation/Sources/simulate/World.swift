@@ -107,7 +107,8 @@ final class World {
   /// Lives through the world; the ledger's folder must be empty.
   func live(steps count: Int) -> Life {
     Transfers.origin = { [origin] request in origin.answer(request) }
-    unsafe CommitFaults.next = { [unowned self] in EventLoop.assumeIsolated { commitFault() } }
+    unsafe LedgerFaults.commit = { [unowned self] in EventLoop.assumeIsolated { commitFault() } }
+    unsafe LedgerFaults.isFull = { [unowned self] in EventLoop.assumeIsolated { disk.weather.isFull } }
     do {
       try begin()
       for _ in 0..<count where checkers.violation == nil {
@@ -182,7 +183,7 @@ final class World {
     if isDead {
       try comeBack()
     } else if let box {
-      try checkers.recount(in: box.ledger, fully: checkers.commits % 16 == 0)
+      try checkers.recount(in: box.ledger)
     }
     return went
   }

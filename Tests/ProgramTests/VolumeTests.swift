@@ -1,0 +1,107 @@
+// The data directory as the disk's threads leave it, over a ledger and a folder of its own.
+
+import Cache
+import Foundation
+import Glibc
+import LMDB
+import Testing
+
+@testable import larder
+
+@Suite struct VolumeTests {
+  private static let block = 64 << 10
+
+  /// A data directory in which one user has one whole title of three blocks completed.
+  private final class Folder {
+    let path = "\(NSTemporaryDirectory())/volume-\(UUID().uuidString)"
+    let writer: LedgerWriter
+    let volume: Volume
+    let id: ObjectID
+    let link: String
+
+    var object: String { "\(path)/\(StoredPath.object(id))" }
+
+    init() async throws {
+      for folder in ["ledger", "objects", "downloads/users"] {
+        try FileManager.default.createDirectory(atPath: "\(path)/\(folder)", withIntermediateDirectories: true)
+      }
+      let policy = Policy(
+        defaultQuota: nil, evicts: true, playingGrace: 0, capacity: nil, reserve: 0, chunkSize: VolumeTests.block,
+        digest: { $0 })
+      writer = LedgerWriter(try Ledger(path: "\(path)/ledger"), policy: policy) { nil }
+      volume = try Volume(path: path, ledger: writer)
+      let request = StartRequest(
+        user: try #require(UserID("ann")), title: try Title(contentID: "a", quality: "720p"), key: "a.mp4", bucket: "b",
+        found: OriginObject(
+          version: ObjectVersion(bucket: "b", key: "a.mp4", etag: "\"1\"", size: 3 * VolumeTests.block),
+          lastModifiedSeconds: 0, digest: nil), trouble: nil)
+      let outcome = try await writer.change { ledger, tx, change in try ledger.start(request, in: tx, &change) }
+      guard case .created(let download) = outcome else { throw StartFailure.temporary("not started: \(outcome)") }
+      id = download.object
+      link = writer.link(of: download)
+      let file = try await volume.open(try Self.find(id, writer))
+      try file.write([UInt8](repeating: 7, count: 3 * VolumeTests.block), at: 0)
+      let id = id
+      try await writer.change { ledger, tx, change in
+        _ = try ledger.record((0..<3).map { StoredBlock(index: $0, checksum: 1) }, of: id, in: tx, &change)
+        try ledger.finish(id, in: tx, &change)
+      }
+      try await volume.link(id, at: link)
+      try await writer.change { ledger, tx, change in try ledger.complete([download.id], in: tx, &change) }
+    }
+
+    func end() async {
+      await volume.finish()
+      await writer.finish()
+      writer.ledger.environment.close()
+      try? FileManager.default.removeItem(atPath: path)
+    }
+
+    func found() throws -> StoredObject { try Self.find(id, writer) }
+
+    private static func find(_ id: ObjectID, _ writer: LedgerWriter) throws -> StoredObject {
+      try #require(try writer.ledger.environment.read { tx in try writer.ledger.object(id, in: tx) })
+    }
+  }
+
+  private func inode(_ path: String) throws -> UInt {
+    var status = stat()
+    try #require(unsafe lstat(path, &status) == 0)
+    return UInt(status.st_ino)
+  }
+
+  @Test("a name comes back from a link, also from one whose file is not the whole any more", arguments: [3, 2, 0])
+  func restored(blocks: Int) async throws {
+    let folder = try await Folder()
+    let link = "\(folder.path)/\(folder.link)"
+    try #require(unsafe unlink(folder.object) == 0 && truncate(link, off_t(blocks * Self.block)) == 0)
+    #expect(try await folder.volume.restore(folder.found()) == blocks * Self.block)
+    #expect(try inode(folder.object) == inode(link), "one file, whose room is counted once")
+    // Asked once more, it is there.
+    #expect(try await folder.volume.restore(folder.found()) == blocks * Self.block)
+    await folder.end()
+  }
+
+  @Test("without a link to a file nothing comes back")
+  func gone() async throws {
+    let folder = try await Folder()
+    let link = "\(folder.path)/\(folder.link)"
+    try #require(unsafe unlink(folder.object) == 0 && unlink(link) == 0 && symlink("elsewhere", link) == 0)
+    #expect(try await folder.volume.restore(folder.found()) == nil)
+    #expect(!FileManager.default.fileExists(atPath: folder.object))
+    await folder.end()
+  }
+
+  @Test("no second file is made for an object that lost its name besides all its blocks, while a link holds the first")
+  func openedByLink() async throws {
+    let folder = try await Folder()
+    try await folder.writer.change { [id = folder.id] ledger, tx, change in
+      _ = try ledger.damage(0..<3, of: id, cause: "a test", in: tx, &change)
+    }
+    try #require(unsafe unlink(folder.object) == 0)
+    let file = try await folder.volume.open(folder.found())
+    #expect(file.size == 3 * Self.block)
+    #expect(try inode(folder.object) == inode("\(folder.path)/\(folder.link)"))
+    await folder.end()
+  }
+}
