@@ -69,6 +69,8 @@ final class Catalogue {
   private let path: String
   private let disk = Worker(name: "catalogue")
   private var key = ""
+  /// Which of the origin's places was asked for it.
+  private var place = 0
   private let timer = Timer()
   private(set) var copy: CatalogueCopy?
 
@@ -87,8 +89,9 @@ final class Catalogue {
   /// Reads the kept copy, so that the first start goes by it, and then asks the origin, now and every `refresh`; "" for no
   /// catalogue.
   func use(key: String, refresh: Duration) async {
-    let isNew = key != self.key
+    let isNew = key != self.key || origin.place != place
     self.key = key
+    place = origin.place
     guard !key.isEmpty else {
       copy = nil
       timer.stop()
@@ -109,15 +112,15 @@ final class Catalogue {
   }
 
   private func readOrigin() async {
-    let asked = key
+    let (asked, place) = (key, place)
     switch await origin.read(asked, limit: Self.limit) {
     case .failure(let problem): log.warning("catalogue.unread", "the catalogue cannot be read: \(problem)")
     case .success(let bytes):
-      guard asked == key else { return }
+      guard asked == key, origin.place == place else { return }
       do {
         // A large one takes longer to read than the loop may be away.
         let fresh = try await disk.run { () throws(CatalogueCopy.Fault) in try CatalogueCopy(bytes) }
-        guard asked == key else { return }
+        guard asked == key, origin.place == place else { return }
         copy = fresh
         let path = path
         if let error = await disk.run({ SmallFile.replace(path, with: bytes) }) {
