@@ -22,8 +22,8 @@ struct CatalogueTitle: Sendable {
 /// A catalogue that was read and made sense.
 struct CatalogueCopy: Sendable {
   let titles: [CatalogueTitle]
-  /// The keys by content id and quality.
-  private let keys: [String: [String: String]]
+  /// The keys of those that can be asked for.
+  private let keys: [Title: String]
 
   /// What is wrong with a document that should be a catalogue.
   struct Fault: Error, CustomStringConvertible {
@@ -36,7 +36,7 @@ struct CatalogueCopy: Sendable {
     do { document = try JSONReader.read(bytes) } catch { throw Fault(description: "it is no JSON: \(error)") }
     guard let list = document["titles"]?.array else { throw Fault(description: "it has no array \"titles\"") }
     var titles: [CatalogueTitle] = []
-    var keys: [String: [String: String]] = [:]
+    var keys: [Title: String] = [:]
     for (index, entry) in list.enumerated() {
       let place = "titles[\(index)]"
       guard let id = entry["content_id"]?.string, let members = entry.object else {
@@ -49,7 +49,7 @@ struct CatalogueCopy: Sendable {
         }
         qualities.append(
           CatalogueTitle.Quality(name: member.name, key: key, size: member.value["size"]?.integer.map { Int($0) }))
-        keys[id, default: [:]][member.name] = key
+        if let title = try? Title(contentID: id, quality: member.name) { keys[title] = key }
       }
       titles.append(CatalogueTitle(contentID: id, qualities: qualities, members: members))
     }
@@ -57,7 +57,7 @@ struct CatalogueCopy: Sendable {
     self.keys = keys
   }
 
-  func key(of title: Title) -> String? { keys[title.contentID]?[title.quality] }
+  func key(of title: Title) -> String? { keys[title] }
 }
 
 /// Keeps the catalogue fresh.
