@@ -2,6 +2,7 @@
 
 import Access
 import Cache
+import Glibc
 import HTTP
 import LMDB
 import Loop
@@ -25,6 +26,8 @@ extension API {
       playable = opened
     } catch let error as DiskError {
       box.log.fault("play.open", "\(error)", [.download: "\(download.id)", .request: "\(request.number)"])
+      // Only a file that is gone is lost: descriptors that ran out, or rights, say nothing of its bytes.
+      guard error.code == ENOENT else { throw Rejection.unopened(error) }
       throw Rejection.unavailable(box.fills.trouble(of: download.object), at: Clock.steady)
     }
     if let reader = playable.reader, reader.state != .complete { request.client.watchForLeaving() }

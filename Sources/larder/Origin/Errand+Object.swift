@@ -176,9 +176,10 @@ extension Errand {
         try await volume.link(object.id, at: writer.link(of: owner))
       }
     }
-    try await writer.change { ledger, tx, change in
+    let isFinished = try await writer.change { ledger, tx, change in
       try ledger.finish(object.id, verifiedBy: evidence, in: tx, &change)
     }
+    guard isFinished else { return }
     heardOfBlocks()
     let was = object.state == .mending ? "whole again" : "whole"
     log.info("fill.complete", "\(object.origin.version.key): \(object.size) bytes are \(was), verified by \(evidence)")
