@@ -120,9 +120,10 @@ public struct CompositeComputation: Sendable {
   }
 
   /// Whether an object of `size` bytes falls into exactly `parts` parts of `partLength` bytes, the last one shorter
-  /// or not; when it does not, its parts differ in length and a composite digest cannot be checked this way.
+  /// or not; when it does not, its parts differ in length and a composite digest cannot be checked this way. A part that
+  /// is longer than the whole is a lie, also where one part is all.
   public static func fits(size: Int, parts: Int, partLength: Int) -> Bool {
-    guard partLength > 0, parts > 0, size > 0 else { return false }
+    guard partLength > 0, partLength <= size, parts > 0 else { return false }
     return (size - 1) / partLength + 1 == parts
   }
 

@@ -11,6 +11,11 @@ enum Clock {
   /// Like `now` when the process started, and never stepped since (`CLOCK_BOOTTIME`). For waiting.
   static var steady: Timestamp { Timestamp(milliseconds: read(CLOCK_BOOTTIME) &+ offset) }
 
+  /// A moment on `steady` as a time of day, by the clock as it is set now: for the world, which is told of waits.
+  static func timeOfDay(of moment: Timestamp) -> Timestamp {
+    now.adding(milliseconds: moment.milliseconds &- steady.milliseconds)
+  }
+
   private static let offset = read(CLOCK_REALTIME) &- read(CLOCK_BOOTTIME)
 
   private static func read(_ clock: clockid_t) -> Int64 {

@@ -189,7 +189,7 @@ final class Daemon {
     box.policy = fresh.policy
     box.door = Door(rules: fresh.rules, keys: fresh.keys, linkSecret: fresh.secret)
     box.keyOf = fresh.keyOf
-    origin.use(fresh.origin)
+    if origin.use(fresh.origin) { fills.originMoved() }
     fills.use(fresh.fills, rate: fresh.rate)
     fills.hurry()
     scrub.use(fresh.scrub)

@@ -125,8 +125,12 @@ extension Policy {
   /// The administrator's rules, which need no file that the configuration names.
   init(_ configuration: Configuration) {
     let quota = configuration.quota
+    var quotas: [UserID: Int?] = [:]
+    for (name, bytes) in quota.users {
+      if let user = UserID(name) { quotas[user] = .some(bytes == 0 ? nil : bytes) }
+    }
     self.init(
-      defaultQuota: quota.default == 0 ? nil : quota.default, quotas: quota.users.mapValues { $0 == 0 ? nil : $0 },
+      defaultQuota: quota.default == 0 ? nil : quota.default, quotas: quotas,
       evicts: quota.eviction == .lru, playingGrace: quota.playingGrace.milliseconds,
       capacity: configuration.storage.capacity == 0 ? nil : configuration.storage.capacity,
       reserve: configuration.storage.reserve, chunkSize: configuration.downloads.chunkSize

@@ -119,6 +119,12 @@ import Testing
     #expect(try box.usage("rich").reserved == 2 << 50)
   }
 
+  @Test func aQuotaIsOneUsersAndNotOneWhoseNameLooksAlike() throws {
+    let box = try box { $0.quotas["caf\u{E9}"] = 500 }
+    #expect(try box.start("caf\u{E9}", "a", size: 501).refusal != nil)
+    #expect(try box.start("cafe\u{301}", "a", size: 501).download != nil)
+  }
+
   @Test(arguments: [-1, (1 << 50) + 1, Int.max])
   func aSizeThatCannotBeIsRefused(_ size: Int) throws {
     let box = try box { $0.defaultQuota = nil }

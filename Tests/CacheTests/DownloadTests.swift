@@ -246,6 +246,38 @@ import Testing
     #expect(try box.findings() == [])
   }
 
+  @Test func anAnswerAboutAnotherKeyThatOnlyLooksAlikeIsTakenForNothing() throws {
+    let box = try Box()
+    let ledger = box.ledger
+    let (composed, decomposed) = ("caf\u{E9}.mp4", "cafe\u{301}.mp4")
+    let strange = OriginObject(size: 60, key: decomposed)
+    #expect(throws: ForeignAnswer.self) {
+      try box.change { tx, change in
+        try ledger.start(
+          StartRequest(user: "ann", title: "a", key: composed, bucket: "b", found: strange, trouble: nil), in: tx,
+          &change)
+      }
+    }
+    let waiting = try #require(try box.start("ann", "a", key: composed).download)
+    #expect(throws: ForeignAnswer.self) {
+      try box.change { tx, change in try ledger.identify(waiting.id, as: strange, in: tx, &change) }
+    }
+    #expect(try box.download(waiting.id) == waiting)
+    try box.change { tx, change throws in
+      try ledger.identify(waiting.id, as: OriginObject(size: 60, key: composed), in: tx, &change)
+    }
+    let known = try box.download(waiting.id)
+    var elsewhere = OriginObject(size: 61, key: composed, etag: "\"2\"")
+    elsewhere.version.bucket = "c"
+    for answer in [strange, elsewhere] {
+      #expect(throws: ForeignAnswer.self) {
+        try box.change { tx, change in try ledger.renew(known.object, as: answer, in: tx, &change) }
+      }
+    }
+    #expect(try box.download(waiting.id) == known)
+    #expect(try box.findings() == [])
+  }
+
   @Test func aMismatchFetchesAnewOnceAndFailsThen() throws {
     let box = try Box()
     let ledger = box.ledger

@@ -46,7 +46,7 @@ struct NaiveBox: Equatable {
 
   /// The administrator's rules.
   struct Rules: Equatable {
-    var quotas: [String: Int?] = [:]
+    var quotas: [UserID: Int?] = [:]
     var evicts = true
     var grace: Int64 = 0
     var capacity: Int?
@@ -118,7 +118,7 @@ struct NaiveBox: Equatable {
     var room = Room()
     var own: [Claim] = []
     let total = usage(user).total
-    if case let limit?? = rules.quotas[user.text], total + version.size > limit {
+    if case let limit?? = rules.quotas[user], total + version.size > limit {
       let candidates = evictable { $0.user == user }
       let fit = (1...max(1, candidates.count)).first { count in
         total - candidates.prefix(count).reduce(0) { $0 + ($1.size ?? 0) } + version.size <= limit

@@ -41,7 +41,7 @@ struct World {
 
   private mutating func setRules() {
     for user in Self.users {
-      box.rules.quotas[user.text] = .some(pick([nil, 4 * block, 6 * block, 8 * block + 7, 0]) ?? nil)
+      box.rules.quotas[user] = .some(pick([nil, 4 * block, 6 * block, 8 * block + 7, 0]) ?? nil)
     }
     box.rules.evicts = roll(0..<5) > 0
     box.rules.grace = pick([0, 1, 40, 400]) ?? 0
@@ -171,7 +171,7 @@ struct World {
     try #require(real == answer, "seed \(seed), step \(step): start of \(found?.size ?? -1) bytes")
     if case .refused(.quotaExceeded(let limit, let used, let reserved, let needed)) = outcome {
       try #require(Usage(used: used, reserved: reserved) == box.usage(user) && needed == found?.size ?? needed)
-      try #require(.some(.some(limit)) == box.rules.quotas[user.text] && used + reserved + needed > limit)
+      try #require(.some(.some(limit)) == box.rules.quotas[user] && used + reserved + needed > limit)
     }
     return "start: \(real)"
   }
@@ -298,7 +298,7 @@ struct World {
     for user in Self.users {
       let usage = try ledger.usage(of: user, in: tx)
       try #require(usage == box.usage(user), "\(place): \(user)")
-      if case let limit?? = box.rules.quotas[user.text] {
+      if case let limit?? = box.rules.quotas[user] {
         try #require(usage.total <= max(limit, before.usage(user).total), "\(place): \(user) is over the quota")
       }
     }

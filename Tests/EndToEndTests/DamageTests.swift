@@ -229,6 +229,41 @@ import Testing
     }
   }
 
+  @Test("what nobody owns is given up when it is found damaged, and the log says so")
+  func unowned() throws {
+    let (box, ann, _, id) = try filled(["storage": ["scrub_rate": "\"64MiB\"", "scrub_interval": "\"1s\""]])
+    try ann.expect(200, "DELETE", "/api/downloads/\(id)/delete")
+    let path = try object(box)
+    try spoil(path, at: 10)
+    let found = try box.logged(event: "storage.damaged")
+    #expect(found.message?.text?.contains("given up") == true, "\(found)")
+    #expect(found.message?.text?.contains("fetching") == false, "\(found)")
+    try eventually("its file is gone", explain: box.report) {
+      FileManager.default.fileExists(atPath: path) ? nil : true
+    }
+  }
+
+  @Test("an unfinished file that is gone has lost what there was of it, and no more is counted")
+  func vanishedFill() throws {
+    let box = try Box()
+    let ann = try box.user("ann")
+    let title = Title(size: 12 * block)
+    try box.origin.put(title)
+    box.proxy.hold(after: 4 * block)
+    let id = try ann.start(title)
+    try ann.wait(id, "some of it") { ($0.downloaded_bytes?.int ?? 0) >= 2 * block }
+    _ = try box.terminate()
+    let stored = try Inspection(data: box.data).storedBlocks()
+    try FileManager.default.removeItem(atPath: try object(box))
+    box.proxy.release()
+    try box.start()
+    try ann.wait(id, for: "completed")
+    #expect(try ann.play(id).body == title.bytes)
+    let metrics = try box.user("root", roles: ["admin"]).ask("GET", "/metrics").body.text
+    #expect(metrics.contains("\nlarder_integrity_failures_total{found=\"fill\"} \(stored)\n"), "not \(stored)")
+    #expect((2..<12).contains(stored))
+  }
+
   @Test("a round of looking goes on after a restart where it stopped")
   func scrubResumes() throws {
     let box = try Box(["storage": ["scrub_rate": "0"]])

@@ -13,14 +13,14 @@ import Testing
   @EventLoop
   private final class Origin {
     private(set) var asked: [String] = []
-    private var waiting: [String: CheckedContinuation<OriginAnswer, Never>] = [:]
+    private var waiting: [[UInt8]: CheckedContinuation<OriginAnswer, Never>] = [:]
 
     func head(_ key: String) async -> OriginAnswer {
       asked.append(key)
-      return await withCheckedContinuation { waiting[key] = $0 }
+      return await withCheckedContinuation { waiting[Array(key.utf8)] = $0 }
     }
 
-    func answer(_ key: String) { waiting.removeValue(forKey: key)?.resume(returning: .unreachable(key)) }
+    func answer(_ key: String) { waiting.removeValue(forKey: Array(key.utf8))?.resume(returning: .unreachable(key)) }
   }
 
   /// What became of each question.
@@ -99,5 +99,23 @@ import Testing
     origin.answer("k")
     await settle()
     #expect(questions.inFlight == 0)
+  }
+
+  @Test("keys that only look alike are two questions")
+  @EventLoop func lookalikes() async throws {
+    let origin = Origin()
+    let questions = OriginQuestions(total: 4, perUser: 2, waitingPerUser: 1) { await origin.head($0) }
+    let outcomes = Outcomes()
+    let (composed, decomposed) = ("caf\u{E9}", "cafe\u{301}")
+    ask(composed, try #require(UserID("ann")), questions, outcomes)
+    ask(decomposed, try #require(UserID("bob")), questions, outcomes)
+    await settle()
+    #expect(origin.asked.map { Array($0.utf8) } == [composed, decomposed].map { Array($0.utf8) })
+    origin.answer(composed)
+    await settle()
+    #expect(outcomes.answered.count == 1 && outcomes.answered.first?.hasPrefix("ann ") == true)
+    origin.answer(decomposed)
+    await settle()
+    #expect(outcomes.answered.count == 2)
   }
 }

@@ -65,6 +65,15 @@ struct DigestTests {
     }
   }
 
+  @Test("No part is longer than the whole")
+  func partsThatFit() {
+    #expect(CompositeComputation.fits(size: 9, parts: 1, partLength: 9))
+    for length in [10, 1 << 62, Int.max, 0, -1] {
+      #expect(!CompositeComputation.fits(size: 9, parts: 1, partLength: length), "\(length)")
+    }
+    #expect(!CompositeComputation.fits(size: 0, parts: 1, partLength: 1))
+  }
+
   @Test("A header's value is read with its number of parts, or not at all")
   func headerValues() {
     let table: [(String, String?, ObjectDigest.Kind?)] = [

@@ -3,7 +3,8 @@
 
 /// When each key of the origin was last renewed, and how often in a row.
 public struct RenewalPace: Sendable {
-  private var renewals: [String: (count: Int, last: Timestamp)] = [:]
+  /// By the key's bytes: keys that only look alike are two.
+  private var renewals: [[UInt8]: (count: Int, last: Timestamp)] = [:]
   /// A key that was quiet for this long begins anew, in milliseconds.
   private static let quiet: Int64 = 600_000
   /// How many keys are remembered before the quiet ones are dropped.
@@ -18,9 +19,10 @@ public struct RenewalPace: Sendable {
     for key: String, at now: Timestamp, retry: RetryPolicy, using random: inout some RandomNumberGenerator
   ) -> Int64 {
     if renewals.count >= Self.limit { renewals = renewals.filter { !isQuiet($0.value.last, now) } }
-    let known = renewals[key].flatMap { isQuiet($0.last, now) ? nil : $0.count } ?? 0
+    let bytes = Array(key.utf8)
+    let known = renewals[bytes].flatMap { isQuiet($0.last, now) ? nil : $0.count } ?? 0
     let wait = known == 0 ? 0 : retry.wait(attempt: known, asked: nil, using: &random)
-    renewals[key] = (known + 1, now.adding(milliseconds: wait))
+    renewals[bytes] = (known + 1, now.adding(milliseconds: wait))
     return wait
   }
 

@@ -4,7 +4,7 @@
 public struct Policy: Sendable {
   /// Bytes for each user; nil for no limit.
   public var defaultQuota: Int?
-  public var quotas: [String: Int?]
+  public var quotas: [UserID: Int?]
   /// Whether completed downloads may be evicted to make room.
   public var evicts: Bool
   /// In milliseconds.
@@ -21,7 +21,7 @@ public struct Policy: Sendable {
   public var digest: @Sendable (String) -> String
 
   public init(
-    defaultQuota: Int?, quotas: [String: Int?] = [:], evicts: Bool, playingGrace: Int64, capacity: Int?,
+    defaultQuota: Int?, quotas: [UserID: Int?] = [:], evicts: Bool, playingGrace: Int64, capacity: Int?,
     reserve: Int, chunkSize: Int, digest: @escaping @Sendable (String) -> String
   ) {
     self.defaultQuota = defaultQuota
@@ -35,7 +35,7 @@ public struct Policy: Sendable {
   }
 
   /// The user's limit in bytes; nil for none.
-  public func quota(of user: UserID) -> Int? { quotas[user.text] ?? defaultQuota }
+  public func quota(of user: UserID) -> Int? { quotas[user] ?? defaultQuota }
 
   /// The path of the download's hard link.
   public func link(of download: Download) -> String {

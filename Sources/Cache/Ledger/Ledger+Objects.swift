@@ -174,11 +174,13 @@ extension Ledger {
   /// Every block is there and the whole is what the origin has: from now on it is complete.
   ///
   /// - Parameter evidence: what the whole was compared with, for the audit.
+  /// - Returns: whether it became so now; not when blocks were found lost meanwhile.
+  @discardableResult
   public func finish(
     _ id: ObjectID, verifiedBy evidence: String = "framing and ETag alone", in tx: borrowing WriteTransaction,
     _ change: inout Change
-  ) throws {
-    guard let old = try object(id, in: tx), old.state != .complete, old.storedBytes == old.size else { return }
+  ) throws -> Bool {
+    guard let old = try object(id, in: tx), old.state != .complete, old.storedBytes == old.size else { return false }
     var new = old
     new.state = .complete
     if old.state == .filling {
@@ -191,6 +193,7 @@ extension Ledger {
     }
     try put(new, over: old, in: tx, &change)
     change.queueChanged = true
+    return true
   }
 
   /// The whole is not what the origin has. The first time every block is fetched anew; then its downloads fail.

@@ -90,7 +90,7 @@ extension Ledger {
     var row = try tx.row(in: table(.byKey), prefix: prefix)
     while let (rowKey, _) = row {
       if let object = try object(ObjectID(Key.number(in: rowKey, at: 8)), in: tx),
-        object.origin.version.key == key, object.origin.version.bucket == bucket
+        object.origin.version.isOf(bucket: bucket, key: key)
       {
         found.append(object)
       }

@@ -43,11 +43,17 @@ public enum StartOutcome: Sendable {
   case gone
 }
 
+/// An answer of the origin about another object than was asked for, by the bytes of its names: a fault of the program.
+public struct ForeignAnswer: Error, CustomStringConvertible {
+  public let description = "the origin's answer is about another key or bucket than was asked for; nothing was changed"
+}
+
 extension Ledger {
   /// Makes a download, or finds the live one; a live one that has failed is tried anew.
   public func start(
     _ request: StartRequest, in tx: borrowing WriteTransaction, _ change: inout Change
   ) throws -> StartOutcome {
+    try check(request.found, isOf: request.key)
     let live = try liveDownload(of: request.user, request.title, in: tx)
     if let revived = request.revived, live?.id != revived { return .gone }
     if let live {
@@ -119,11 +125,16 @@ extension Ledger {
     return nil
   }
 
+  private func check(_ found: OriginObject?, isOf key: String) throws(ForeignAnswer) {
+    if let found, !found.version.key.utf8.elementsEqual(key.utf8) { throw ForeignAnswer() }
+  }
+
   /// The origin has told the version of a download that waited for it; it fails when it does not fit.
   public func identify(
     _ id: DownloadID, as found: OriginObject, in tx: borrowing WriteTransaction, _ change: inout Change
   ) throws {
     guard let old = try download(id, in: tx), old.isLive, old.status.isUnfinished, old.object == .none else { return }
+    try check(found, isOf: old.key)
     var new = old
     new.updated = change.now
     new.trouble = nil
@@ -139,6 +150,9 @@ extension Ledger {
   ) throws {
     guard let object = try object(id, in: tx), object.state != .complete, object.origin.version != found.version else {
       return
+    }
+    guard found.version.isOf(bucket: object.origin.version.bucket, key: object.origin.version.key) else {
+      throw ForeignAnswer()
     }
     let owners = try owners(of: id, in: tx)
     for owner in owners {

@@ -36,8 +36,12 @@ public struct ObjectVersion: Sendable, Hashable {
 
   // By bytes, as the origin has it: texts that only look alike are keys and tags of different objects.
   public static func == (a: ObjectVersion, b: ObjectVersion) -> Bool {
-    a.size == b.size && a.etag.utf8.elementsEqual(b.etag.utf8) && a.key.utf8.elementsEqual(b.key.utf8)
-      && a.bucket.utf8.elementsEqual(b.bucket.utf8)
+    a.size == b.size && a.etag.utf8.elementsEqual(b.etag.utf8) && a.isOf(bucket: b.bucket, key: b.key)
+  }
+
+  /// Whether it is a version of this key in this bucket.
+  public func isOf(bucket: String, key: String) -> Bool {
+    self.key.utf8.elementsEqual(key.utf8) && self.bucket.utf8.elementsEqual(bucket.utf8)
   }
 
   public func hash(into hasher: inout Hasher) {

@@ -2,6 +2,7 @@
 
 import Access
 import Cache
+import Glibc
 import HTTP
 import LMDB
 import Loop
@@ -25,6 +26,8 @@ extension API {
       playable = opened
     } catch let error as DiskError {
       box.log.fault("play.open", "\(error)", [.download: "\(download.id)", .request: "\(request.number)"])
+      // Only a file that is gone is lost: descriptors that ran out, or rights, say nothing of its bytes.
+      guard error.code == ENOENT else { throw Rejection.unopened(error) }
       throw Rejection.unavailable(box.fills.trouble(of: download.object), at: Clock.steady)
     }
     if let reader = playable.reader, reader.state != .complete { request.client.watchForLeaving() }
@@ -98,16 +101,15 @@ extension API {
     let limit = box.policy.quota(of: user)
     let body = try box.read { ledger, tx in
       let free = try limit.map { max(0, $0 - (try ledger.usage(of: user, in: tx).total)) }
-      var holdings: [String: Bool] = [:]
-      for quality in titles.flatMap(\.qualities) {
-        holdings[quality.key] = try ledger.wholeVersion(ofKey: quality.key, bucket: bucket, in: tx) != nil
+      let holdings = try titles.map { title in
+        try title.qualities.map { try ledger.wholeVersion(ofKey: $0.key, bucket: bucket, in: tx) != nil }
       }
       return DownloadView.json { writer in
         writer.object { writer in
           writer.field(
             "titles",
             array: { writer in
-              for title in titles { write(title, holdings, free, to: &writer) }
+              for (title, held) in zip(titles, holdings) { write(title, held, free, to: &writer) }
             })
         }
       }
@@ -115,19 +117,20 @@ extension API {
     return .bytes(.ok, .json, body)
   }
 
-  private func write(_ title: CatalogueTitle, _ holdings: [String: Bool], _ free: Int?, to writer: inout JSONWriter) {
+  /// - Parameter holdings: whether the box holds each of its qualities.
+  private func write(_ title: CatalogueTitle, _ holdings: [Bool], _ free: Int?, to writer: inout JSONWriter) {
     writer.object { writer in
       for member in title.members where member.name != "qualities" { writer.field(member.name, member.value) }
       writer.field(
         "qualities",
         object: { writer in
-          for quality in title.qualities {
+          for (quality, isHeld) in zip(title.qualities, holdings) {
             writer.field(
               quality.name,
               object: { writer in
                 writer.field("key", quality.key)
                 writer.field("size", quality.size)
-                writer.field("held", holdings[quality.key] ?? false)
+                writer.field("held", isHeld)
                 writer.field("fits", free.map { (quality.size ?? 0) <= $0 } ?? true)
               })
           }

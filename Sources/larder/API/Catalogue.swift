@@ -22,8 +22,8 @@ struct CatalogueTitle: Sendable {
 /// A catalogue that was read and made sense.
 struct CatalogueCopy: Sendable {
   let titles: [CatalogueTitle]
-  /// The keys by content id and quality.
-  private let keys: [String: [String: String]]
+  /// The keys of those that can be asked for.
+  private let keys: [Title: String]
 
   /// What is wrong with a document that should be a catalogue.
   struct Fault: Error, CustomStringConvertible {
@@ -36,7 +36,7 @@ struct CatalogueCopy: Sendable {
     do { document = try JSONReader.read(bytes) } catch { throw Fault(description: "it is no JSON: \(error)") }
     guard let list = document["titles"]?.array else { throw Fault(description: "it has no array \"titles\"") }
     var titles: [CatalogueTitle] = []
-    var keys: [String: [String: String]] = [:]
+    var keys: [Title: String] = [:]
     for (index, entry) in list.enumerated() {
       let place = "titles[\(index)]"
       guard let id = entry["content_id"]?.string, let members = entry.object else {
@@ -49,7 +49,7 @@ struct CatalogueCopy: Sendable {
         }
         qualities.append(
           CatalogueTitle.Quality(name: member.name, key: key, size: member.value["size"]?.integer.map { Int($0) }))
-        keys[id, default: [:]][member.name] = key
+        if let title = try? Title(contentID: id, quality: member.name) { keys[title] = key }
       }
       titles.append(CatalogueTitle(contentID: id, qualities: qualities, members: members))
     }
@@ -57,7 +57,7 @@ struct CatalogueCopy: Sendable {
     self.keys = keys
   }
 
-  func key(of title: Title) -> String? { keys[title.contentID]?[title.quality] }
+  func key(of title: Title) -> String? { keys[title] }
 }
 
 /// Keeps the catalogue fresh.
@@ -69,6 +69,8 @@ final class Catalogue {
   private let path: String
   private let disk = Worker(name: "catalogue")
   private var key = ""
+  /// Which of the origin's places was asked for it.
+  private var place = 0
   private let timer = Timer()
   private(set) var copy: CatalogueCopy?
 
@@ -87,8 +89,9 @@ final class Catalogue {
   /// Reads the kept copy, so that the first start goes by it, and then asks the origin, now and every `refresh`; "" for no
   /// catalogue.
   func use(key: String, refresh: Duration) async {
-    let isNew = key != self.key
+    let isNew = key != self.key || origin.place != place
     self.key = key
+    place = origin.place
     guard !key.isEmpty else {
       copy = nil
       timer.stop()
@@ -109,15 +112,15 @@ final class Catalogue {
   }
 
   private func readOrigin() async {
-    let asked = key
+    let (asked, place) = (key, place)
     switch await origin.read(asked, limit: Self.limit) {
     case .failure(let problem): log.warning("catalogue.unread", "the catalogue cannot be read: \(problem)")
     case .success(let bytes):
-      guard asked == key else { return }
+      guard asked == key, origin.place == place else { return }
       do {
         // A large one takes longer to read than the loop may be away.
         let fresh = try await disk.run { () throws(CatalogueCopy.Fault) in try CatalogueCopy(bytes) }
-        guard asked == key else { return }
+        guard asked == key, origin.place == place else { return }
         copy = fresh
         let path = path
         if let error = await disk.run({ SmallFile.replace(path, with: bytes) }) {

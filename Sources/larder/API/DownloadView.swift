@@ -9,6 +9,7 @@ struct DownloadView: Sendable, Equatable {
   /// Bytes that are there for good.
   let downloadedBytes: Int
   let bytesPerSecond: Int
+  /// Its next attempt is a moment on `Clock.steady`.
   let trouble: Trouble?
   /// Where the finished file is, relative to `storage.path`.
   let filePath: String?
@@ -68,7 +69,8 @@ struct DownloadView: Sendable, Equatable {
         writer.field("code", trouble.code.word)
         writer.field("message", trouble.message)
         writer.field("retryable", trouble.code.isRetryable)
-        writer.field("next_attempt_at", milliseconds: trouble.nextAttempt.map { Int($0.milliseconds) })
+        writer.field(
+          "next_attempt_at", milliseconds: trouble.nextAttempt.map { Int(Clock.timeOfDay(of: $0).milliseconds) })
       })
   }
 

@@ -11,8 +11,8 @@ final class OriginQuestions {
   private let total: Int
   private let perUser: Int
   private let waitingPerUser: Int
-  /// Who waits for the answer to which question.
-  private var asked: [String: [CheckedContinuation<OriginAnswer, Never>]] = [:]
+  /// Who waits for the answer to which question, by the key's bytes: keys that only look alike are two.
+  private var asked: [[UInt8]: [CheckedContinuation<OriginAnswer, Never>]] = [:]
   private var asking: [UserID: Int] = [:]
   private var waiting: [UserID: [CheckedContinuation<Void, Never>]] = [:]
   /// Users who wait, whose turn is next first.
@@ -31,7 +31,8 @@ final class OriginQuestions {
 
   /// What the origin says of a key. Throws when too many questions of this user wait already.
   func ask(_ key: String, for user: UserID) async throws(Rejection) -> OriginAnswer {
-    if asked[key] == nil {
+    let question = Array(key.utf8)
+    if asked[question] == nil {
       if hasRoom(for: user) {
         take(user)
       } else {
@@ -43,20 +44,20 @@ final class OriginQuestions {
           waiting[user, default: []].append(turn)
         }
       }
-      if asked[key] == nil {
-        asked[key] = []
+      if asked[question] == nil {
+        asked[question] = []
         // A task of its own: whoever asked first may go, and the others still want to know.
         EventLoop.spawn { [self] in
           let answer = await head(key)
           give(user)
-          for waiter in asked.removeValue(forKey: key) ?? [] { waiter.resume(returning: answer) }
+          for waiter in asked.removeValue(forKey: question) ?? [] { waiter.resume(returning: answer) }
         }
       } else {
         give(user)
       }
     }
     return await withCheckedContinuation { waiter in
-      asked[key]?.append(waiter)
+      asked[question]?.append(waiter)
     }
   }
 

@@ -77,6 +77,14 @@ struct Rejection: Error {
     away("the disk lost these bytes, and they are not fetched again yet", trouble, or: .storageError, at: now)
   }
 
+  /// The disk refuses to open a title that is there. Its own words are in the log; who plays it can only come again.
+  static func unopened(_ error: DiskError) -> Rejection {
+    Rejection(
+      .serviceUnavailable, Trouble.Code.storageError.word,
+      "the box cannot open this title now (\(error.reason)); its log says more to the administrator",
+      [Reply.Field("Retry-After", "2")])
+  }
+
   /// Bytes of a title that is coming in are not there yet and cannot be had now; what is there plays.
   static func notYetHere(_ trouble: Trouble?, at now: Cache.Timestamp) -> Rejection {
     away("these bytes have not come yet", trouble, or: .originUnreachable, at: now)

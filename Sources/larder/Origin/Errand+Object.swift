@@ -19,8 +19,7 @@ extension Errand {
       guard let file = try await open(object) else { continue }
       if object.state == .complete { return try await finish(object) }
       guard try await !tookStock(of: object, present, file) else { continue }
-      guard object.origin.version.bucket == origin.bucket else {
-        // Another bucket's answer says nothing of this object.
+      guard origin.isBucket(of: object.origin.version) else {
         let why = "it is of the bucket \(object.origin.version.bucket), and \(origin.bucket) is configured now"
         await pause(.originError, why, asked: nil)
         continue
@@ -46,8 +45,8 @@ extension Errand {
     let run = FillRun(
       object, present: present, starts: starts, file: file, origin: origin, volume: volume, rate: rate,
       settings: settings, turn: turn, audience: audience)
-    // An order to stop that came while the file was opened.
-    guard !isStopped else { return .stopped }
+    // An order to stop, or a reload with another bucket, that came while the file was opened.
+    guard !isStopped, origin.isBucket(of: object.origin.version) else { return .stopped }
     run.heardOfBlocks = { [self] count in
       if object.state == .mending { losses.mended(count) }
       heardOfBlocks()
@@ -140,10 +139,15 @@ extension Errand {
     guard actual != offered.bytes else {
       return .same(offered.partBytes > 0 ? "the \(algorithm) of its parts' \(algorithm)s" : "its \(algorithm)")
     }
-    if offered.partBytes > 0, await !origin.hasEqualParts(object.origin.version, partBytes: offered.partBytes) {
-      let why = "its parts differ in size, so its composite \(algorithm) cannot be compared"
-      log.notice("fill.uncompared", "\(object.origin.version.key): \(why)")
-      return .same("framing and ETag alone: \(why)")
+    if offered.partBytes > 0 {
+      guard let isEqual = await origin.hasEqualParts(object.origin.version, partBytes: offered.partBytes) else {
+        return .stopped
+      }
+      guard isEqual else {
+        let why = "its parts differ in size, so its composite \(algorithm) cannot be compared"
+        log.notice("fill.uncompared", "\(object.origin.version.key): \(why)")
+        return .same("framing and ETag alone: \(why)")
+      }
     }
     return try await damage(object, file)
       ?? .different("\(object.origin.version.key): the origin's \(algorithm) does not match what it sent")
@@ -172,9 +176,10 @@ extension Errand {
         try await volume.link(object.id, at: writer.link(of: owner))
       }
     }
-    try await writer.change { ledger, tx, change in
+    let isFinished = try await writer.change { ledger, tx, change in
       try ledger.finish(object.id, verifiedBy: evidence, in: tx, &change)
     }
+    guard isFinished else { return }
     heardOfBlocks()
     let was = object.state == .mending ? "whole again" : "whole"
     log.info("fill.complete", "\(object.origin.version.key): \(object.size) bytes are \(was), verified by \(evidence)")
@@ -190,7 +195,8 @@ extension Errand {
       await pause(.originError, "the origin changes it again and again", for: rest)
       guard !isStopped else { return }
     }
-    switch await origin.head(object.origin.version.key) {
+    switch await origin.successor(of: object.origin.version) {
+    case nil: break
     case .found(let found) where found.version == object.origin.version:
       // It said 412 for the version that it still names: wait rather than run in a circle.
       await pause(.originError, "the origin contradicts itself about its version", asked: nil)
@@ -198,7 +204,7 @@ extension Errand {
       log.notice("fill.renew", "\(object.origin.version.key): the origin has a new version, beginning again")
       willDecide()
       try await writer.change { ledger, tx, change in try ledger.renew(id, as: found, in: tx, &change) }
-    case let other:
+    case let other?:
       _ = try await isFinal(other.outcome) { ledger, tx in try ledger.owners(of: id, in: tx) }
     }
   }

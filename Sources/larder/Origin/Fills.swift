@@ -60,6 +60,12 @@ final class Fills {
     for errand in errands.values { errand.hurry() }
   }
 
+  /// Another bucket or endpoint is configured: what is on the way from the one before is given up, and each title sees anew
+  /// whether it can go on.
+  func originMoved() {
+    for errand in errands.values { errand.run?.stop() }
+  }
+
   /// What the box knows of an object or download beyond the ledger: how fast, and why not.
   func live(_ download: Download) -> (bytesPerSecond: Int, trouble: Trouble?) {
     let subject: Errand.Subject = download.object == .none ? .version(of: download.id) : .object(download.object)

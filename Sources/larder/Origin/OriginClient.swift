@@ -26,6 +26,9 @@ final class OriginClient {
   private var signer: SignatureV4?
   /// Where and by which clock to ask, as the answers have taught.
   private var route: Route
+  /// Which of the places is asked that were configured one after the other: another number after each reload that names
+  /// another bucket or endpoint. An answer counts as long as the place is still the one that was asked.
+  private(set) var place = 0
   static let userAgent = "larder/\(Version.current)"
   /// How often one question is asked when each answer names another place or time.
   private static let tries = 4
@@ -40,21 +43,41 @@ final class OriginClient {
     route = Route(settings.endpoint)
   }
 
-  func use(_ settings: OriginSettings) {
+  /// - Returns: whether another bucket or endpoint is asked from now on.
+  func use(_ settings: OriginSettings) -> Bool {
+    let isElsewhere = settings.endpoint != self.settings.endpoint
+    if isElsewhere { place += 1 }
     self.settings = settings
     signer = settings.credentials.map(SignatureV4.init)
     route = route.reset(to: settings.endpoint)
+    return isElsewhere
   }
 
   var bucket: String { settings.endpoint.bucket }
 
+  /// Whether the configured bucket is a version's: another bucket's answers say nothing of it.
+  func isBucket(of version: ObjectVersion) -> Bool { version.bucket == bucket }
+
   func shutDown() { transfers.shutDown() }
 
-  /// Asks which version of a key there is.
+  /// Asks which version of a key there is. The answer is the place's that is configured when it comes: after a reload in
+  /// the middle that one is asked.
   func head(_ key: String) async -> OriginAnswer {
-    let answer = await answer(for: key)
+    var answer: OriginAnswer
+    var asked: Int
+    repeat {
+      asked = place
+      answer = await self.answer(for: key)
+    } while place != asked
     if let code = answer.code { metrics.count(.originErrors, code) }
     return answer
+  }
+
+  /// What there is now under a version's key; nil when the configured bucket is another one, before or after the question.
+  func successor(of version: ObjectVersion) async -> OriginAnswer? {
+    guard isBucket(of: version) else { return nil }
+    let answer = await head(version.key)
+    return isBucket(of: version) ? answer : nil
   }
 
   private func answer(for key: String) async -> OriginAnswer {
@@ -62,10 +85,10 @@ final class OriginClient {
       var answer = OriginAnswer.troubled("the origin contradicts itself", retryAfter: nil)
       for _ in 0..<2 {
         let request = ObjectRequest.head(Array(key.utf8))
-        let mark = mark
+        let (mark, bucket) = (mark, bucket)
         let head = try await ask(request, bodyLimit: 0).head
         switch meaning(of: head) {
-        case .found(let found): return try await described(found, key)
+        case .found(let found): return try await described(found, key, in: bucket)
         case .failed(.troubled(let why, let seconds)): return OriginAnswer(.troubled(reason: why, retryAfter: seconds))
         case .failed(.unreachable(let why)): return .unreachable(why)
         // The object is there, and it is none for us.
@@ -83,7 +106,9 @@ final class OriginClient {
   }
 
   /// The version that an answer is about, with the digest to compare it with.
-  private func described(_ found: ObjectHead, _ key: String) async throws(CurlError) -> OriginAnswer {
+  private func described(
+    _ found: ObjectHead, _ key: String, in bucket: String
+  ) async throws(CurlError) -> OriginAnswer {
     let version = ObjectVersion(bucket: bucket, key: key, etag: found.etag, size: found.size)
     switch try await offeredDigest(of: version, found) {
     case .success(let digest):
@@ -114,11 +139,16 @@ final class OriginClient {
   }
 
   /// Whether every part but the last has `partBytes`, for all that the origin says: asked only when a composite digest does
-  /// not fit, since it costs a question for each part. A part that cannot be asked for excuses no mismatch.
-  func hasEqualParts(_ version: ObjectVersion, partBytes: Int) async -> Bool {
+  /// not fit, since it costs a question for each part. A part that cannot be asked for excuses no mismatch. Nil when the
+  /// place that could tell is not the configured one, or not any more.
+  func hasEqualParts(_ version: ObjectVersion, partBytes: Int) async -> Bool? {
+    let asked = place
+    guard isBucket(of: version) else { return nil }
     let parts = (version.size - 1) / partBytes + 1
     for part in stride(from: 2, to: parts, by: 1) {
-      guard let head = try? await head(ofPart: part, of: version),
+      let head = try? await head(ofPart: part, of: version)
+      guard place == asked else { return nil }
+      guard let head,
         let length = ObjectResponse.partLength(status: head.status, etag: version.etag, header: head.joined)
       else { continue }
       if length != partBytes { return false }
@@ -138,11 +168,12 @@ final class OriginClient {
   /// Why the origin has no such object, in its own words.
   private func explanation(of key: String) async throws(CurlError) -> OriginAnswer {
     let request = ObjectRequest.get(Array(key.utf8), range: 0...0)
+    let asked = place
     let (head, body) = try await ask(request, bodyLimit: 64 << 10)
     if (200..<300).contains(head.status) || head.status == 416 {
       return .troubled("the origin contradicts itself: it has \(key) and has it not", retryAfter: nil)
     }
-    return answer(to: failure(head, body), key: request.key)
+    return answer(to: failure(head, body), key: request.key, from: asked)
   }
 
   /// Reads a whole small object, such as the catalogue.
@@ -171,19 +202,24 @@ final class OriginClient {
   }
 
   /// What is wrong with the answer to a ranged request; nil when it is exactly what was asked for.
+  ///
+  /// - Parameter asked: the place that was asked. When another one is configured by now, the answer is nobody's word on the
+  ///   version.
   func judge(
-    _ head: TransferHead, error: [UInt8], of version: ObjectVersion, _ bytes: Range<Int>
+    _ head: TransferHead, error: [UInt8], of version: ObjectVersion, _ bytes: Range<Int>, from asked: Int
   ) -> FetchOutcome? {
-    let asked = RangeAsked(
+    guard place == asked, isBucket(of: version) else { return .abandoned }
+    let wanted = RangeAsked(
       bytes.lowerBound...(bytes.upperBound - 1), total: version.size, etag: version.etag)
     let isSuccess = (200..<300).contains(head.status)
     let answer = ObjectResponse.range(
-      asked, status: head.status, error: isSuccess ? nil : Self.scan(error), region: mark.endpoint.region, now: seconds,
+      wanted, status: head.status, error: isSuccess ? nil : Self.scan(error), region: mark.endpoint.region,
+      now: seconds,
       header: head.joined)
     switch answer {
     case .good: return nil
     case .changed: return .changed
-    case .failed(let failure): return self.answer(to: failure, key: Array(version.key.utf8)).outcome
+    case .failed(let failure): return self.answer(to: failure, key: Array(version.key.utf8), from: asked).outcome
     }
   }
 
@@ -194,13 +230,13 @@ final class OriginClient {
     _ request: ObjectRequest, bodyLimit: Int, quickly: Bool = true
   ) async throws(CurlError) -> (head: TransferHead, body: [UInt8]) {
     for _ in 1..<Self.tries {
-      let mark = mark
+      let (mark, asked) = (mark, place)
       let (head, body) = try await askOnce(request, bodyLimit: bodyLimit, quickly: quickly)
       if (200..<300).contains(head.status) { return (head, body) }
       let failure = failure(head, request.method == "HEAD" ? nil : body)
       // What an answer to HEAD says of the clock is a guess.
       if case .skewed = failure, request.method == "HEAD" { return (head, body) }
-      learn(from: failure, key: request.key)
+      learn(from: failure, key: request.key, at: asked)
       guard self.mark != mark else { return (head, body) }
     }
     return try await askOnce(request, bodyLimit: bodyLimit, quickly: quickly)
@@ -231,8 +267,8 @@ final class OriginClient {
   }
 
   /// What a failure means, once what it teaches is learnt.
-  private func answer(to failure: OriginFailure, key: [UInt8]) -> OriginAnswer {
-    switch learn(from: failure, key: key) {
+  private func answer(to failure: OriginFailure, key: [UInt8], from asked: Int) -> OriginAnswer {
+    switch learn(from: failure, key: key, at: asked) {
     case .nothing: OriginAnswer(failure)
     case .moved(let place): .troubled("the origin's bucket is at \(place.authority) now", retryAfter: nil)
     case .clock: .troubled("the origin's clock differs from this machine's; it is gone by from now on", retryAfter: nil)
@@ -241,7 +277,9 @@ final class OriginClient {
   }
 
   @discardableResult
-  private func learn(from failure: OriginFailure, key: [UInt8]) -> Route.Lesson {
+  private func learn(from failure: OriginFailure, key: [UInt8], at asked: Int) -> Route.Lesson {
+    // Where the place before sends us, the configured one did not.
+    guard place == asked else { return .nothing }
     let lesson = route.learn(from: failure, forKey: key, at: seconds, steady: steadySeconds)
     switch lesson {
     case .nothing, .refused: break

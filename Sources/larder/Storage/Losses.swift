@@ -17,21 +17,35 @@ struct Losses {
   let metrics: Metrics
   let log: EventLog
 
-  /// Marks blocks as missing; what they were is remembered, so that only the same can take their place.
+  /// Marks blocks as missing, those of them that were there; what they were is remembered, so that only the same can take
+  /// their place.
   ///
   /// - Parameter fault: what is wrong with the first of them.
   func report(_ blocks: [Int], of id: ObjectID, foundBy finder: Finder, _ fault: String) async throws {
-    guard let first = blocks.first else { return }
-    let others = blocks.count > 1 ? " and \(blocks.count - 1) more" : ""
-    let cause = "block \(first)\(others), found by \(finder.rawValue): \(fault)"
-    let key = try await writer.change { ledger, tx, change -> String? in
-      let key = try ledger.object(id, in: tx)?.origin.version.key
-      return try ledger.damage(blocks, of: id, cause: cause, in: tx, &change) ? key : nil
+    let loss = try await writer.change { ledger, tx, change -> Loss? in
+      guard let object = try ledger.object(id, in: tx) else { return nil }
+      let present = try ledger.map(of: object, in: tx)
+      // Several readers may find the same, and what never was there cannot be lost.
+      let lost = blocks.filter { (0..<object.blockCount).contains($0) && present.contains($0) }
+      guard let first = lost.first else { return nil }
+      let others = lost.count > 1 ? " and \(lost.count - 1) more" : ""
+      let cause = "block \(first)\(others), found by \(finder.rawValue): \(fault)"
+      try ledger.damage(lost, of: id, cause: cause, in: tx, &change)
+      let isGivenUp = try ledger.object(id, in: tx) == nil
+      return Loss(key: object.origin.version.key, blocks: lost.count, cause: cause, isGivenUp: isGivenUp)
     }
-    // Several readers may find the same.
-    guard let key else { return }
-    metrics.count(.integrityFailures, finder.rawValue, by: blocks.count)
-    log.warning("storage.damaged", "\(key) (object \(id.hexadecimal)) lost \(cause); fetching it again")
+    guard let loss else { return }
+    metrics.count(.integrityFailures, finder.rawValue, by: loss.blocks)
+    let rest = loss.isGivenUp ? "it was given up, since nobody owns it" : "fetching it again"
+    log.warning("storage.damaged", "\(loss.key) (object \(id.hexadecimal)) lost \(loss.cause); \(rest)")
+  }
+
+  /// What became of a report.
+  private struct Loss {
+    let key: String
+    let blocks: Int
+    let cause: String
+    let isGivenUp: Bool
   }
 
   /// Blocks of what was whole came again.

@@ -70,5 +70,8 @@ struct DiskError: Error, Sendable, Hashable, CustomStringConvertible {
   /// Whether the disk may be well the next time, with nothing changed in the configuration.
   var mayMend: Bool { isOutOfSpace || code == EIO || code == EROFS }
 
-  var description: String { "cannot \(operation): \(unsafe String(cString: strerror(code)))" }
+  var description: String { "cannot \(operation): \(reason)" }
+
+  /// In the C library's words, without the file's name.
+  var reason: String { unsafe String(cString: strerror(code)) }
 }

@@ -49,6 +49,7 @@ final class Repair {
     var found = try await inspect()
     found.differences += ledgerFindings
     try await waitForOrigin()
+    guard !stopFlag.isRaised else { throw Inspection.Ended() }
     for name in found.unknown.sorted() {
       await say(report.note(name, "larder does not know this name and leaves it alone"))
     }

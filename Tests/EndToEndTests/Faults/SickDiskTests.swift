@@ -39,6 +39,30 @@ import Testing
   }
 
   @Test(
+    "a title that the disk refuses to open is not called lost: it plays when the disk is well",
+    arguments: [(EMFILE, "Too many open files"), (EACCES, "Permission denied"), (EIO, "Input/output error")])
+  func unopened(errno: Int32, words: String) throws {
+    let box = try FaultyBox()
+    let titles = try FaultTitles.shared()
+    let id = try box.start("ann", titles[0])
+    try box.complete(id)
+    _ = try box.box.terminate()
+    try box.start()
+    try box.disk.plan(DiskRule(call: .objectOpen, action: .fail(errno)))
+    let answer = try box.ann.play(id)
+    #expect(answer.status == 503 && answer.code == "storage_error", "\(answer)")
+    #expect(answer.json?.detail?.text?.contains(words) == true, "\(answer)")
+    #expect(answer.json?.detail?.text?.contains("lost") == false, "\(answer)")
+    #expect(answer["retry-after"] != nil)
+    try box.box.logged(event: "play.open")
+    #expect(box.box.log.allSatisfy { $0.event?.text != "storage.damaged" })
+    try box.disk.mend()
+    #expect(try box.ann.play(id).body == titles[0].bytes)
+    try box.settle()
+    #expect(box.endings.isEmpty)
+  }
+
+  @Test(
     "a wish that the ledger cannot keep is refused and changes nothing, and all reading goes on",
     arguments: [
       (DiskCall.ledgerWrite, ENOSPC, 507, "storage_full"), (.ledgerWrite, EDQUOT, 507, "storage_full"),

@@ -33,6 +33,23 @@ import Testing
     #expect(scripted.origin.requests.prefix { !$0.isForBytes }.count == 4)
   }
 
+  @Test("the next attempt is told by the clock as it is set when it is told")
+  func nextAttempt() throws {
+    let clock = try SteppedClock()
+    let box = try Box(environment: clock.environment)
+    let ann = try box.user("ann")
+    box.proxy.goDown()
+    let id = try ann.start(Title(size: 10))
+    let format = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
+    for seconds in [0, 5 * 3600, -3 * 3600] as [Int64] {
+      try clock.set(ahead: seconds)
+      try ann.wait(id, "the next attempt, \(seconds) s ahead") { download in
+        guard let text = download.error?.next_attempt_at?.text, let next = try? format.parse(text) else { return false }
+        return abs(next.timeIntervalSinceNow - Double(seconds)) < 600
+      }
+    }
+  }
+
   @Test("a clock that is set midway, and set right again, costs a question each")
   func setMidway() throws {
     let scripted = try scripted()

@@ -139,4 +139,29 @@ import Testing
     #expect(try ann.play(other).body == secret.bytes)
     #expect(try scripted.evidence(secret).hasPrefix("framing and ETag alone"))
   }
+
+  @Test("a part that is longer than the whole is not believed, at a start and midway", arguments: [false, true])
+  func endlessPart(isMidway: Bool) throws {
+    let scripted = try Self.scripted.get()
+    let ann = try scripted.box.user("ann")
+    let title = Title(size: 700_001)
+    let (origin, key) = (scripted.origin, title.key)
+    origin.put(FakeObject(title).offering(.sha256, ofParts: [title.size], of: title.bytes), key: key)
+    let lie: FakeOrigin.Script = { request, honest in
+      guard request.key == key, request.query.hasPrefix("partNumber=") else { return honest }
+      var answer = honest
+      answer["Content-Length"] = "\(1 << 62)"
+      return answer
+    }
+    origin.script { request, honest in
+      isMidway && request.key == key ? .s3(503, "SlowDown") : lie(request, honest)
+    }
+    defer { origin.script(nil) }
+    let id = try ann.start(title)
+    if isMidway { try ann.wait(id, forError: "origin_error") }
+    origin.script(lie)
+    try ann.wait(id, for: "completed")
+    #expect(try ann.play(id).body == title.bytes)
+    #expect(try scripted.evidence(title).hasPrefix("framing and ETag alone"))
+  }
 }

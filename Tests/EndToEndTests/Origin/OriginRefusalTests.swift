@@ -2,6 +2,7 @@
 
 import Foundation
 import Glibc
+import Synchronization
 import Testing
 
 @LaneB @Suite("An origin that refuses") struct OriginRefusalTests {
@@ -58,6 +59,34 @@ import Testing
     #expect(try ann.play(id).body == title.bytes)
   }
 
+  @Test("an origin is not asked again before it wants to be, however short the waits are", arguments: ["HEAD", "GET"])
+  func retryAfter(method: String) throws {
+    let scripted = try Scripted([
+      "downloads": ["connections": "1", "retry_initial": "\"1ms\"", "retry_max": "\"10ms\""]
+    ])
+    let ann = try scripted.box.user("ann")
+    let title = scripted.title(300_000)
+    let key = title.key
+    let asked = Mutex<[Double]>([])
+    scripted.origin.script { request, honest in
+      guard request.key == key, request.method == method else { return honest }
+      let count = asked.withLock { moments in
+        moments.append(now())
+        return moments.count
+      }
+      return count <= 4 ? .s3(503, "SlowDown", "", [(name: "Retry-After", value: "1")]) : honest
+    }
+    let id = try ann.start(title)
+    let waiting = try ann.wait(id, forError: "origin_error")
+    #expect(waiting.error?.next_attempt_at?.text != nil)
+    try ann.wait(id, for: "completed")
+    #expect(try ann.play(id).body == title.bytes)
+    // The first question of a start is the user's; from then on they are the box's own. The clocks count milliseconds.
+    let moments = asked.withLock { $0 }.dropFirst(method == "HEAD" ? 1 : 0).prefix(4)
+    let waits = zip(moments.dropFirst(), moments).map { $0 - $1 }
+    #expect(waits.count == 3 && waits.allSatisfy { $0 > 0.99 }, "\(waits)")
+  }
+
   @Test("patience without end is not taken at its word, and ends nothing")
   func endlessPatience() throws {
     let box = try Box()
@@ -102,7 +131,10 @@ import Testing
 
   @Test(
     "an origin in trouble is asked again, with a HEAD and midway",
-    arguments: [(500, "InternalError"), (502, "BadGateway"), (503, "SlowDown"), (429, "TooManyRequests")])
+    arguments: [
+      (500, "InternalError"), (502, "BadGateway"), (503, "SlowDown"), (408, "RequestTimeout"),
+      (409, "OperationAborted"), (425, "TooEarly"), (429, "TooManyRequests"),
+    ])
   func inTrouble(status: Int, code: String) throws {
     let box = try Box()
     let ann = try box.user("ann")

@@ -101,6 +101,9 @@ struct FakeRequest: Sendable {
 
   func field(_ name: String) -> String? { fields.first { $0.name == name }?.value }
 
+  /// As a path names it.
+  var bucket: String { String(path.split(separator: "/", maxSplits: 1).first ?? "") }
+
   /// The bucket's name taken away.
   var key: String { String(path.split(separator: "/", maxSplits: 1).last ?? "") }
 

@@ -110,7 +110,8 @@ final class FakeOrigin: Sendable {
     return answer
   }
 
-  private static func answer(about object: FakeObject, to request: FakeRequest) -> FakeAnswer {
+  /// What an honest store says of an object.
+  static func answer(about object: FakeObject, to request: FakeRequest) -> FakeAnswer {
     if let etag = request.field("if-match"), etag != object.etag { return .s3(412, "PreconditionFailed") }
     let fields =
       [

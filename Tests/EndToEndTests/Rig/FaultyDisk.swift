@@ -70,7 +70,7 @@ struct DiskRule: Sendable, CustomStringConvertible {
 /// The disk under one box.
 final class FaultyDisk {
   private let folder: String
-  private static let library = Result { try compile() }
+  private static let library = Result { try Preload.compile("FaultyDisk/faultydisk") }
 
   init() throws {
     folder = Scratch.shared.path("disk")
@@ -104,16 +104,5 @@ final class FaultyDisk {
       bytes.count >= place * 8 + 8
     else { return 0 }
     return (0..<8).reduce(0) { $0 | Int(bytes[place * 8 + $1]) << ($1 * 8) }
-  }
-
-  /// By the compiler of the Swift toolchain, once for the test process.
-  private static func compile() throws -> String {
-    let output = Scratch.shared.path("faultydisk") + ".so"
-    let result = try Program.run(
-      "/usr/bin/env",
-      ["clang", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O1", "-shared", "-fPIC", "-o", output]
-        + [Paths.package + "/Tests/FaultyDisk/faultydisk.c", "-ldl", "-lpthread"])
-    guard result.ending == .exited(0) else { throw RigFailure("faultydisk.c: \(result.errors)") }
-    return output
   }
 }

@@ -42,6 +42,16 @@ struct Inspection {
     return findings
   }
 
+  /// How many blocks of the first object the ledger has.
+  func storedBlocks() throws -> Int {
+    let ledger = try Ledger(path: data + "/ledger")
+    defer { ledger.environment.close() }
+    return try ledger.environment.read { tx in
+      guard let object = try ledger.object(ObjectID(1), in: tx) else { return 0 }
+      return try ledger.map(of: object, in: tx).population
+    }
+  }
+
   /// What differs below `downloads/users`; the box may be running.
   func findings(amongLinks links: [String: Bytes]) throws -> [String] {
     var findings: [String] = []

@@ -57,7 +57,7 @@ extension World {
 
   func changeRules() {
     for user in Checkers.users {
-      policy.quotas[user.text] = .some(dice.pick([nil, 4, 6, 8, 0].map { $0.map { $0 * Self.block + 7 } }))
+      policy.quotas[user] = .some(dice.pick([nil, 4, 6, 8, 0].map { $0.map { $0 * Self.block + 7 } }))
     }
     policy.evicts = dice.roll(5) > 0
     policy.playingGrace = dice.pick([0, 1, 1000, 20_000])
