@@ -111,10 +111,12 @@ extension Ledger {
     return found
   }
 
-  /// Objects that were whole and lack blocks now.
-  public func mends(limit: Int, in tx: borrowing some Reading & ~Copyable) throws -> [ObjectID] {
+  /// Objects that were whole and lack blocks now, by number, behind the given one.
+  public func mends(
+    after last: ObjectID = .none, limit: Int, in tx: borrowing some Reading & ~Copyable
+  ) throws -> [ObjectID] {
     var found: [ObjectID] = []
-    var row = try tx.row(in: table(.mends))
+    var row = try tx.row(in: table(.mends), after: last == .none ? [] : Key.object(last))
     while let (key, _) = row, found.count < limit {
       found.append(ObjectID(Key.number(in: key, at: 0)))
       row = try tx.row(in: table(.mends), after: key)

@@ -23,7 +23,7 @@ final class Repair {
   /// Objects that are being fetched again, and the differences that are mended when they are whole.
   var awaited: [ObjectID: (object: InspectedObject, findings: Int)] = [:]
 
-  /// How long the origin may be in trouble with everything that is awaited, in milliseconds.
+  /// How long nothing of what is awaited may come in, or be tried, in milliseconds.
   private static let patience: Int64 = 5_000
 
   init(
@@ -179,7 +179,7 @@ final class Repair {
         await say(report.note(object.path, "\(object.key): \(end)"))
       }
       if sum != stored { (stored, moved) = (sum, Clock.steady) }
-      let isHopeless = awaited.keys.allSatisfy { box.fills.trouble(of: $0) != nil }
+      let isHopeless = awaited.keys.allSatisfy { box.fills.obstacle(to: $0) != nil }
       if isHopeless, Clock.steady.milliseconds - moved.milliseconds > Self.patience { break }
       if !awaited.isEmpty { await bell.wait(until: Clock.steady.adding(milliseconds: 100)) }
     }
@@ -189,7 +189,7 @@ final class Repair {
         try ledger.checksums(of: now, in: tx).count { $0 == nil }
       }
       tally.waitingBlocks += max(1, missing)
-      let why = box.fills.trouble(of: id).map { ": \($0.message)" } ?? ""
+      let why = box.fills.obstacle(to: id).map { ": \($0)" } ?? ""
       await say(report.note(object.path, "\(object.key): \(missing) blocks wait for the origin\(why)"))
     }
   }
