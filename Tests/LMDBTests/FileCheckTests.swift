@@ -95,6 +95,28 @@ import Testing
     #expect(found > rounds / 6, "\(found)")
   }
 
+  @Test func `a check up to a size looks at every page of a file of that size, and at the roots of a larger one`() throws {
+    try busyEnvironment(8).close()
+    var damaged = try Data(contentsOf: directory.dataFile)
+    let sound = try directory.open(readOnly: true)
+    let used = try sound.usedBytes()
+    // A page that is in use and no root: the whole check says which.
+    var isFound = false
+    for page in 2..<used / 4096 where !isFound {
+      let was = damaged
+      damaged.replaceSubrange(page * 4096..<page * 4096 + 4096, with: Data(count: 4096))
+      try damaged.write(to: directory.dataFile)
+      let inWhole = try sound.damage(in: directory.path, .whole) != nil
+      if try inWhole && sound.damage(in: directory.path, .roots) == nil {
+        isFound = true
+        #expect(try sound.damage(in: directory.path, .wholeUpTo(used)) != nil)
+        #expect(try sound.damage(in: directory.path, .wholeUpTo(used - 1)) == nil)
+      }
+      damaged = was
+    }
+    #expect(isFound)
+  }
+
   @Test func `heads that are none are refused by LMDB or found`() throws {
     try busyEnvironment(7).close()
     var damaged = try Data(contentsOf: directory.dataFile)

@@ -45,6 +45,9 @@ final class Repair {
   /// - Throws: what keeps the ledger from being read or written; ``Inspection/Ended``.
   func run() async throws -> InspectionSummary {
     let began = Clock.steady
+    let (ledger, path) = (box.writer.ledger, box.volume.path)
+    // Who walks all of it meets every page, and LMDB lives through no damaged one.
+    try await worker.run { try LedgerOpening.check(ledger, path) }
     let ledgerFindings = try await mendLedger()
     var found = try await inspect()
     found.differences += ledgerFindings
