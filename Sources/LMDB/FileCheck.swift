@@ -211,7 +211,8 @@ private struct FileCheck {
       }
       entries += 1
       let size = Int(low) | Int(high) << 16
-      guard nodeFlags & ~0x03 == 0 else { throw damage("an entry of an unknown kind") }
+      // A value of its own pages, a table, or neither; never both.
+      guard nodeFlags < 0x03 else { throw damage("an entry of an unknown kind") }
       let inPage = nodeFlags & 0x01 != 0 ? 8 : size
       guard keyEnd + inPage <= head.pageSize else { throw damage("a value goes beyond it") }
       if nodeFlags & 0x01 != 0, isWhole { try checkRun(page.number(at: keyEnd, UInt64.self), bytes: size) }
