@@ -3,6 +3,7 @@
 
 import Foundation
 import Glibc
+import LMDB
 import Testing
 
 /// The pages of a ledger's file, as "The ledger on disk" and LMDB have them.
@@ -146,5 +147,37 @@ private struct LedgerFile {
     #expect(rebuilt.ending == .exited(0), "\(rebuilt)")
     try box.start()
     #expect(try ann.expect(200, "GET", "/api/downloads").downloads?.array?.count == 0)
+  }
+
+  @Test("a record that cannot be read stops its own title: what stands behind it is fetched, and scrubbed")
+  func unreadableRecords() throws {
+    let block = 256 << 10
+    let box = try Box(["storage": ["scrub_rate": "\"64MiB\"", "scrub_interval": "\"1s\""]])
+    let ann = try box.user("ann")
+    let (lost, kept) = (Title(size: 2 * block), Title(size: 3 * block))
+    let (stuck, free) = (Title(size: 24 * block), Title(size: 20 * block))
+    for title in [lost, kept, stuck, free] { try box.origin.put(title) }
+    for title in [lost, kept] { _ = try ann.fetch(title) }
+    box.proxy.hold(after: box.proxy.traffic + 4 * block)
+    let ids = try [stuck, free].map { try ann.start($0) }
+    for id in ids { try ann.wait(id, "its size") { $0.total_bytes?.int != nil } }
+    let object = try box.object(of: box.link(ann, kept))
+    _ = try box.terminate()
+    // Objects have their numbers in the order of their starts.
+    let environment = try Environment(path: box.path("ledger"), mapSize: 0, maxTables: 24)
+    let objects = try environment.table("objects", create: false)
+    try environment.write { tx in
+      for number in [1, 3] as [UInt8] { try tx.put(objects, Array(repeating: 0, count: 7) + [number], [9]) }
+    }
+    environment.close()
+    box.proxy.release()
+    try box.start()
+    try ann.wait(ids[1], for: "completed")
+    try box.logged(event: "fill.unreadable")
+    try box.spoil(object, at: 2 * block)
+    let found = try box.logged(event: "storage.damaged")
+    #expect(found.message?.text?.contains("found by scrub") == true, "\(found)")
+    #expect(box.log.contains { $0.event?.text == "scrub.failed" && $0.message?.text?.contains("larder verify") == true })
+    #expect(box.log.count { $0.event?.text == "fill.unreadable" } == 1)
   }
 }

@@ -124,16 +124,6 @@ extension Ledger {
     return found
   }
 
-  /// The first object whose number is `id` or higher, whatever its state.
-  public func object(
-    atOrAfter id: ObjectID, in tx: borrowing some Reading & ~Copyable
-  ) throws -> StoredObject? {
-    guard let row = try tx.row(in: objects, after: Key.object(ObjectID(id.number == 0 ? 0 : id.number - 1))) else {
-      return nil
-    }
-    return try StoredObject(id: ObjectID(Key.number(in: row.key, at: 0)), record: row.value)
-  }
-
   /// The queue of fills behind `after`, oldest first.
   public func queue(
     after: DownloadID? = nil, limit: Int, in tx: borrowing some Reading & ~Copyable

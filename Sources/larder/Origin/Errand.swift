@@ -9,11 +9,18 @@ import Synchronization
 /// The way of one object from the queue to `completed`.
 @EventLoop
 final class Errand {
-  enum Subject: Hashable {
+  enum Subject: Hashable, CustomStringConvertible {
     /// A download waits for the origin to tell which version there is.
     case version(of: DownloadID)
     /// An object is to be brought in.
     case object(ObjectID)
+
+    var description: String {
+      switch self {
+      case .version(let id): "download \(id)"
+      case .object(let id): "object \(id.hexadecimal)"
+      }
+    }
   }
 
   let subject: Subject

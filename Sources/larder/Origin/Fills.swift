@@ -31,6 +31,9 @@ final class Fills {
   /// Why damaged objects are not whole that gave their place to others.
   private var setAside: [ObjectID: Trouble] = [:]
 
+  /// What was said of records that cannot be read.
+  private var unreadable: Set<Errand.Subject> = []
+
   /// How many errands may wait for a sick origin besides the active ones: as many fills, and as many mends.
   nonisolated static let patience = 64
   /// How far one look into the queue goes.
@@ -181,14 +184,17 @@ final class Fills {
     var toBegin: [DownloadID] = []
     try ledger.environment.read { tx in
       for (subject, errand) in errands {
-        guard case .object(let id) = subject else {
-          if case .version(let id) = subject, try ledger.download(id, in: tx)?.waitsForVersion != true { errand.stop() }
-          continue
+        try reading(subject) {
+          switch subject {
+          case .version(let id):
+            if try ledger.download(id, in: tx)?.waitsForVersion != true { errand.stop() }
+          case .object(let id):
+            let owners = try ledger.owners(of: id, in: tx).compactMap { try ledger.download($0, in: tx) }
+            let isWanted = owners.contains { $0.waitsForBytes }
+            if !isWanted, try ledger.object(id, in: tx)?.state != .mending { errand.stop() }
+            toBegin += owners.filter { $0.status == .pending }.map(\.id)
+          }
         }
-        let owners = try ledger.owners(of: id, in: tx).compactMap { try ledger.download($0, in: tx) }
-        let isWanted = owners.contains { $0.waitsForBytes }
-        if !isWanted, try ledger.object(id, in: tx)?.state != .mending { errand.stop() }
-        toBegin += owners.filter { $0.status == .pending }.map(\.id)
       }
       // What was whole goes before what never was, and takes no turn away from it: it is little, and somebody misses it.
       try startMends(in: tx)
@@ -204,7 +210,10 @@ final class Fills {
         // (`link`), so only the first look after a crash has to search beyond what has its turn.
         guard hasTurn || isFirstLook else { break }
         guard errands[subject] == nil else { continue }
-        let isWhole = try isFirstLook && ledger.object(entry.object, in: tx)?.state == .complete
+        var isWhole = false
+        if isFirstLook {
+          try reading(subject) { isWhole = try ledger.object(entry.object, in: tx)?.state == .complete }
+        }
         guard isWhole || hasTurn else { continue }
         start(subject)
       }
@@ -213,6 +222,13 @@ final class Fills {
     if !toBegin.isEmpty {
       let ids = toBegin
       try await writer.change { ledger, tx, change in try ledger.begin(ids, in: tx, &change) }
+    }
+  }
+
+  /// A record that cannot be read stops what it is about and nothing else; that is said once.
+  private func reading(_ subject: Errand.Subject, _ body: () throws -> Void) throws {
+    do { try body() } catch let error as CorruptRecord {
+      if unreadable.insert(subject).inserted { log.fault("fill.unreadable", "\(subject): \(error)") }
     }
   }
 
