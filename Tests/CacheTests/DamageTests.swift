@@ -239,6 +239,24 @@ import Testing
     #expect(walk.objects == [made[2]] && walk.unreadable == [made[0], made[1]])
   }
 
+  @Test func blocksThatAreNotThereCostAStepForEachRow() throws {
+    let box = try Box()
+    let count = 100 * BlockPage.blocks
+    let id = try box.complete("ann", "a", size: count * block).object
+    // One of them is left, far behind.
+    let left = 77 * BlockPage.blocks + 5
+    try box.change { tx, change throws in
+      try box.ledger.damage((0..<count).filter { $0 != left }, of: id, cause: "the file is gone", in: tx, &change)
+    }
+    let step = try box.read { try box.ledger.scrubStep(from: id, block: 77 * BlockPage.blocks, in: $0) }
+    guard case .block(let object, left, _) = step, object.id == id else {
+      Issue.record("\(step)")
+      return
+    }
+    let walk = try walk(box)
+    #expect(walk.objects == [id] && walk.steps <= 105, "\(walk.steps)")
+  }
+
   /// Goes from step to step, as the scrub does.
   private func walk(_ box: Box) throws -> (objects: [ObjectID], unreadable: [ObjectID], steps: Int) {
     var (objects, unreadable, steps): ([ObjectID], [ObjectID], Int) = ([], [], 0)

@@ -54,10 +54,14 @@ extension Ledger {
       let first = found == id ? block : 0
       // A fill compares what it brings in by itself.
       guard object.state != .filling, first < object.blockCount else { return next }
-      guard let checksum = try checksum(ofBlock: first, of: found, in: tx) else {
-        return .nothing(before: found, block: first + 1)
+      let number = first / BlockPage.blocks
+      let end = min((number + 1) * BlockPage.blocks, object.blockCount)
+      if let page = try tx.get(blocks, Key.page(found, number)).map({ try BlockPage($0) }) {
+        for index in first..<end {
+          if let checksum = page[index % BlockPage.blocks] { return .block(object, index, checksum) }
+        }
       }
-      return .block(object, first, checksum)
+      return .nothing(before: found, block: end)
     } catch let error as CorruptRecord { return .unreadable(found, error) }
   }
 

@@ -106,8 +106,9 @@ final class Scrub {
     await rest(for: due - (Clock.steady.milliseconds - began.milliseconds))
   }
 
+  /// Waits, or at the least gives the loop its turn: where there is nothing to read, nothing else would.
   private func rest(for milliseconds: Int64) async {
-    guard milliseconds > 0, !isStopped else { return }
+    guard milliseconds > 0, !isStopped else { return await Task.yield() }
     await bell.wait(until: Clock.steady.adding(milliseconds: milliseconds))
   }
 
