@@ -43,6 +43,8 @@ public final class Environment: Sendable {
     guard let environment = unsafe created else { throw LMDBError(code: ENOMEM, operation: operation) }
     // Closes what was opened whichever step fails.
     gate = unsafe Gate(environment: environment)
+    // Its assertions fail on damaged pages. It would say so in its own words, of which nobody could make anything.
+    try unsafe check(mdb_env_set_assert(environment) { _, _ in abort() }, operation)
     if size > 0 { try unsafe check(mdb_env_set_mapsize(environment, size), operation) }
     try unsafe check(mdb_env_set_maxdbs(environment, tables), operation)
     try unsafe check(mdb_env_set_maxreaders(environment, readers), operation)

@@ -22,6 +22,8 @@ extension Environment {
     case roots
     /// Every page that can be reached.
     case whole
+    /// As `whole` when the pages that were ever used come to no more than so many bytes; else as `roots`.
+    case wholeUpTo(Int)
   }
 
   /// Reads the file past the map and says what is wrong with it; nil when LMDB may be trusted with it.
@@ -114,7 +116,7 @@ private struct FileCheck {
   private let fileBytes: Int
   /// A bit for each page that was met.
   private var seen: [UInt64]
-  private var depth = Environment.CheckDepth.whole
+  private var isWhole = true
   /// The flags that tell kinds of pages apart; what else may be set is of no meaning on the disk.
   private static let kind: UInt16 = 0x6F
 
@@ -133,8 +135,15 @@ private struct FileCheck {
   }
 
   mutating func run(_ wanted: Environment.CheckDepth) throws(FileDamage) {
-    let isCut = UInt64(fileBytes) < (head.lastPage + 1) * UInt64(head.pageSize)
-    depth = isCut ? .whole : wanted
+    let used = (head.lastPage + 1) * UInt64(head.pageSize)
+    let isCut = UInt64(fileBytes) < used
+    switch wanted {
+    case .roots: isWhole = isCut
+    case .whole: isWhole = true
+    case .wholeUpTo(let most): isWhole = isCut || used <= UInt64(most)
+    }
+    // One long read is worth hundreds of short ones, on a disk that turns.
+    if isWhole { _ = posix_fadvise(file, 0, off_t(used), POSIX_FADV_WILLNEED) }
     try check(head.free, level: .free)
     try check(head.main, level: .main)
   }
@@ -155,7 +164,7 @@ private struct FileCheck {
     var last: [UInt8] = []
     try walk(tree.root, tree, level, height: tree.depth, &entries, &last)
     // Of the roots alone nothing can be counted, unless there is nothing else.
-    if depth == .whole || tree.depth == 1, entries != tree.entries {
+    if isWhole || tree.depth == 1, entries != tree.entries {
       throw FileDamage(
         page: tree.root, reason: "the tree below it has \(entries) entries, its table counts \(tree.entries)")
     }
@@ -195,17 +204,18 @@ private struct FileCheck {
         }
       }
       guard isLeaf else {
-        guard depth == .whole || level == .main else { continue }
+        guard isWhole || level == .main else { continue }
         let child = UInt64(low) | UInt64(high) << 16 | UInt64(nodeFlags) << 32
         try walk(child, tree, level, height: height - 1, &entries, &last)
         continue
       }
       entries += 1
       let size = Int(low) | Int(high) << 16
-      guard nodeFlags & ~0x03 == 0 else { throw damage("an entry of an unknown kind") }
+      // A value of its own pages, a table, or neither; never both.
+      guard nodeFlags < 0x03 else { throw damage("an entry of an unknown kind") }
       let inPage = nodeFlags & 0x01 != 0 ? 8 : size
       guard keyEnd + inPage <= head.pageSize else { throw damage("a value goes beyond it") }
-      if nodeFlags & 0x01 != 0, depth == .whole { try checkRun(page.number(at: keyEnd, UInt64.self), bytes: size) }
+      if nodeFlags & 0x01 != 0, isWhole { try checkRun(page.number(at: keyEnd, UInt64.self), bytes: size) }
       if nodeFlags & 0x02 != 0 {
         guard level == .main, size == Tree.length else { throw damage("a table where none may be") }
         try check(Tree(page[keyEnd..<keyEnd + size]), level: .table)

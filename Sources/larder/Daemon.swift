@@ -41,7 +41,9 @@ final class Daemon {
   private static let grace = Duration.seconds(10)
 
   /// Puts the parts together; nothing runs before `start`.
-  init(_ settings: Settings, log: EventLog) throws {
+  ///
+  /// - Parameter depth: how far the ledger's file is checked; as a start does it when nothing is said.
+  init(_ settings: Settings, log: EventLog, checking depth: Environment.CheckDepth? = nil) throws {
     self.settings = settings
     self.log = log
     let path = settings.configuration.storage.path
@@ -56,7 +58,8 @@ final class Daemon {
       throw StartFailure.temporary("\(error)")
     }
     let root = try DataDirectory.open(path)
-    let ledger = try LedgerOpening.open(path)
+    let wasCutOff = RunMark.set(in: lock)
+    let ledger = try LedgerOpening.open(path, checking: depth ?? LedgerOpening.depth(afterDisorder: wasCutOff))
     writer = LedgerWriter(ledger, policy: settings.policy) { DataDirectory.freeBytes(root) }
     volume = try Volume(path: path, ledger: writer)
     origin = try OriginClient(settings.origin, metrics: metrics, log: log)
@@ -226,6 +229,7 @@ final class Daemon {
     await volume.finish()
     await writer.finish()
     writer.ledger.environment.close()
+    RunMark.clear(in: lock)
     origin.shutDown()
     log.notice("stopped", "everything is on the disk")
   }

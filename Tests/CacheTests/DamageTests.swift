@@ -142,6 +142,11 @@ import Testing
       #expect(throws: CorruptRecord.self) { try Sums(Array(bytes[..<index])) }
     }
     #expect(throws: CorruptRecord.self) { try Sums(bytes + [0]) }
+    // Its first bytes say how long it is, whatever follows them.
+    #expect(try Sums.length(announcedBy: bytes) == bytes.count)
+    #expect(try Sums.length(announcedBy: Array(bytes.dropLast(20))) == bytes.count)
+    #expect(throws: CorruptRecord.self) { try Sums.length(announcedBy: Array(bytes[..<20])) }
+    #expect(throws: CorruptRecord.self) { try Sums.length(announcedBy: Array(repeating: 0, count: 70_000)) }
   }
 }
 
@@ -217,10 +222,57 @@ import Testing
     let box = try Box()
     var made: [ObjectID] = []
     for name in ["a", "b", "c"] as [Title] { made.append(try box.complete("ann", name, size: block).object) }
-    try box.read { tx throws in
-      #expect(try box.ledger.object(atOrAfter: .none, in: tx)?.id == made[0])
-      #expect(try box.ledger.object(atOrAfter: made[1], in: tx)?.id == made[1])
-      #expect(try box.ledger.object(atOrAfter: ObjectID(made[2].number + 1), in: tx) == nil)
+    #expect(try walk(box).objects == made)
+  }
+
+  @Test func aRecordThatCannotBeReadIsPassedOverAndNamed() throws {
+    let box = try Box()
+    var made: [ObjectID] = []
+    for name in ["a", "b", "c"] as [Title] { made.append(try box.complete("ann", name, size: block).object) }
+    let ledger = box.ledger
+    try ledger.environment.write { tx in
+      try tx.put(ledger.objects, Key.object(made[0]), [1, 2, 3])
+      try tx.put(ledger.blocks, Key.page(made[1], 0), [4])
+      try tx.put(ledger.objects, [7], [1])
+    }
+    let walk = try walk(box)
+    #expect(walk.objects == [made[2]] && walk.unreadable == [made[0], made[1]])
+  }
+
+  @Test func blocksThatAreNotThereCostAStepForEachRow() throws {
+    let box = try Box()
+    let count = 100 * BlockPage.blocks
+    let id = try box.complete("ann", "a", size: count * block).object
+    // One of them is left, far behind.
+    let left = 77 * BlockPage.blocks + 5
+    try box.change { tx, change throws in
+      try box.ledger.damage((0..<count).filter { $0 != left }, of: id, cause: "the file is gone", in: tx, &change)
+    }
+    let step = try box.read { try box.ledger.scrubStep(from: id, block: 77 * BlockPage.blocks, in: $0) }
+    guard case .block(let object, left, _) = step, object.id == id else {
+      Issue.record("\(step)")
+      return
+    }
+    let walk = try walk(box)
+    #expect(walk.objects == [id] && walk.steps <= 105, "\(walk.steps)")
+  }
+
+  /// Goes from step to step, as the scrub does.
+  private func walk(_ box: Box) throws -> (objects: [ObjectID], unreadable: [ObjectID], steps: Int) {
+    var (objects, unreadable, steps): ([ObjectID], [ObjectID], Int) = ([], [], 0)
+    var (id, block) = (ObjectID.none, 0)
+    while true {
+      steps += 1
+      switch try box.read({ try box.ledger.scrubStep(from: id, block: block, in: $0) }) {
+      case .block(let object, let index, _):
+        if objects.last != object.id { objects.append(object.id) }
+        (id, block) = (object.id, index + 1)
+      case .nothing(let next, let first): (id, block) = (next, first)
+      case .unreadable(let bad, _):
+        unreadable.append(bad)
+        (id, block) = (bad.next, 0)
+      case .end: return (objects, unreadable, steps)
+      }
     }
   }
 }

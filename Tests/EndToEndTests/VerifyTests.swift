@@ -171,6 +171,28 @@ private struct Shelf {
     #expect(try shelf.ann.play(shelf.ann.fetch(fresh)).body == fresh.bytes)
   }
 
+  @Test("what stands in the place of larder's own files is not read for ever nor waited for, and goes")
+  func foreigners() throws {
+    let shelf = try Shelf(3, size: 3 * block)
+    let box = shelf.box
+    let objects = try shelf.titles.indices.map { try shelf.object($0) }
+    // More than any memory, of holes.
+    try box.cut("\(objects[0]).sums", to: 500 << 30)
+    for pipe in ["\(objects[1]).sums", objects[2]] {
+      try box.remove(pipe)
+      #expect(unsafe mkfifo(box.path(pipe), 0o644) == 0)
+    }
+    #expect(try shelf.ann.play(shelf.ids[2].0).status == 503)
+    let found = try box.verify()
+    #expect(found.ending == .exited(1) && found.kinds(at: "\(objects[0]).sums") == ["sums_wrong"], "\(found)")
+    #expect(found.kinds(at: "\(objects[1]).sums").sorted() == ["stray", "sums_missing"], "\(found)")
+    #expect(found.kinds(at: objects[2]).contains("file_missing"), "\(found)")
+    let repair = try box.verify("--repair")
+    #expect(repair.ending == .exited(0), "\(repair)")
+    #expect(try box.verify().isClean)
+    try shelf.expectWell()
+  }
+
   @Test(
     "with the origin out of reach, what has to be fetched waits, and everything else is mended",
     arguments: [false, true])

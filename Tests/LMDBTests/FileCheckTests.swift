@@ -95,6 +95,51 @@ import Testing
     #expect(found > rounds / 6, "\(found)")
   }
 
+  @Test func `a check up to a size looks at every page of a file of that size, and at the roots of a larger one`() throws {
+    try busyEnvironment(8).close()
+    var damaged = try Data(contentsOf: directory.dataFile)
+    let sound = try directory.open(readOnly: true)
+    let used = try sound.usedBytes()
+    // A page that is in use and no root: the whole check says which.
+    var isFound = false
+    for page in 2..<used / 4096 where !isFound {
+      let was = damaged
+      damaged.replaceSubrange(page * 4096..<page * 4096 + 4096, with: Data(count: 4096))
+      try damaged.write(to: directory.dataFile)
+      let inWhole = try sound.damage(in: directory.path, .whole) != nil
+      if try inWhole && sound.damage(in: directory.path, .roots) == nil {
+        isFound = true
+        #expect(try sound.damage(in: directory.path, .wholeUpTo(used)) != nil)
+        #expect(try sound.damage(in: directory.path, .wholeUpTo(used - 1)) == nil)
+      }
+      damaged = was
+    }
+    #expect(isFound)
+  }
+
+  @Test func `an entry that would be two kinds at once is refused, also where it goes beyond its page`() throws {
+    try busyEnvironment(9).close()
+    var bytes = Array(try Data(contentsOf: directory.dataFile))
+    func number(_ place: Int, _ size: Int) -> Int {
+      (0..<size).reduce(0) { $0 | Int(bytes[place + $1]) << ($1 * 8) }
+    }
+    // The root of the table of tables; its first entry is moved to the page's end, with room for 8 bytes and not for 48.
+    let head = [0, 4096].max { number($0 + 144, 8) < number($1 + 144, 8) }!
+    let page = number(head + 128, 8) * 4096
+    let entry = page + number(page + 16, 2)
+    let keyLength = number(entry + 6, 2)
+    let fresh = page + 4096 - 8 - keyLength - 8
+    let moved = [48, 0, 0, 0, 0x03, 0] + bytes[entry + 6..<entry + 8 + keyLength] + Array(repeating: 0, count: 8)
+    bytes.replaceSubrange(fresh..<page + 4096, with: moved)
+    let offset = fresh - page
+    bytes.replaceSubrange(page + 16..<page + 18, with: [UInt8(offset & 255), UInt8(offset >> 8)])
+    try Data(bytes).write(to: directory.dataFile)
+    let environment = try directory.open(readOnly: true)
+    for depth in [Environment.CheckDepth.roots, .whole] {
+      #expect(try environment.damage(in: directory.path, depth)?.reason == "an entry of an unknown kind")
+    }
+  }
+
   @Test func `heads that are none are refused by LMDB or found`() throws {
     try busyEnvironment(7).close()
     var damaged = try Data(contentsOf: directory.dataFile)

@@ -111,25 +111,17 @@ extension Ledger {
     return found
   }
 
-  /// Objects that were whole and lack blocks now.
-  public func mends(limit: Int, in tx: borrowing some Reading & ~Copyable) throws -> [ObjectID] {
+  /// Objects that were whole and lack blocks now, by number, behind the given one.
+  public func mends(
+    after last: ObjectID = .none, limit: Int, in tx: borrowing some Reading & ~Copyable
+  ) throws -> [ObjectID] {
     var found: [ObjectID] = []
-    var row = try tx.row(in: table(.mends))
+    var row = try tx.row(in: table(.mends), after: last == .none ? [] : Key.object(last))
     while let (key, _) = row, found.count < limit {
       found.append(ObjectID(Key.number(in: key, at: 0)))
       row = try tx.row(in: table(.mends), after: key)
     }
     return found
-  }
-
-  /// The first object whose number is `id` or higher, whatever its state.
-  public func object(
-    atOrAfter id: ObjectID, in tx: borrowing some Reading & ~Copyable
-  ) throws -> StoredObject? {
-    guard let row = try tx.row(in: objects, after: Key.object(ObjectID(id.number == 0 ? 0 : id.number - 1))) else {
-      return nil
-    }
-    return try StoredObject(id: ObjectID(Key.number(in: row.key, at: 0)), record: row.value)
   }
 
   /// The queue of fills behind `after`, oldest first.

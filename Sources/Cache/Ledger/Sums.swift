@@ -26,6 +26,17 @@ public struct Sums: Sendable, Hashable {
     return writer.bytes
   }
 
+  /// How many of the file's first bytes say how long it is: with the longest record.
+  public static let headLength = 11 + Int(UInt16.max)
+
+  /// How long the whole file has to be, by its first ``headLength`` bytes or all that there are.
+  public static func length(announcedBy head: [UInt8]) throws(CorruptRecord) -> Int {
+    var reader = try RecordReader(head, table: "sums", version: Self.version)
+    let id = ObjectID(try reader.take())
+    let record = try reader.takeBlob()
+    return try 11 + record.count + 4 + 4 * StoredObject(id: id, record: record).blockCount + 8
+  }
+
   /// Reads the file's bytes; what was torn or changed is refused as a whole.
   public init(_ bytes: [UInt8]) throws(CorruptRecord) {
     guard bytes.count > 9 else { throw CorruptRecord(table: "sums", reason: "too short") }

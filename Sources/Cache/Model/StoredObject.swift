@@ -9,6 +9,9 @@ public struct ObjectID: Sendable, Hashable, Comparable {
   /// No object: a download whose version is not known yet, or whose object is gone.
   public static let none = ObjectID(0)
 
+  /// The one behind it; `.none` behind the last.
+  public var next: ObjectID { ObjectID(number &+ 1) }
+
   public static func < (a: ObjectID, b: ObjectID) -> Bool { a.number < b.number }
 
   /// 16 digits, so that names sort as numbers do.

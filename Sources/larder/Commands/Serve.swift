@@ -14,7 +14,6 @@ struct Serve: ParsableCommand {
 
   func run() throws {
     Memory.giveBack()
-    LedgerLoss.watch()
     let configuration = try ConfigurationFile.load(file.config)
     let path = file.config
     let result: Result<Void, any Error> = EventLoop.run {

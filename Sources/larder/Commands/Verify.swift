@@ -118,7 +118,7 @@ struct Verify: ParsableCommand {
     let owner = try Owner(of: configuration.storage.path)
     owner?.take("auth.key", below: configuration.storage.path)
     try owner?.become()
-    let daemon = try Daemon(settings, log: EventLog(logged))
+    let daemon = try Daemon(settings, log: EventLog(logged), checking: .whole)
     do {
       let summary = try await daemon.repair(report, bytesPerSecond: rate) {
         Terminal.say($0)

@@ -9,11 +9,18 @@ import Synchronization
 /// The way of one object from the queue to `completed`.
 @EventLoop
 final class Errand {
-  enum Subject: Hashable {
+  enum Subject: Hashable, CustomStringConvertible {
     /// A download waits for the origin to tell which version there is.
     case version(of: DownloadID)
     /// An object is to be brought in.
     case object(ObjectID)
+
+    var description: String {
+      switch self {
+      case .version(let id): "download \(id)"
+      case .object(let id): "object \(id.hexadecimal)"
+      }
+    }
   }
 
   let subject: Subject
@@ -38,8 +45,9 @@ final class Errand {
   /// Why it waits, when no fill can say it.
   var trouble: Trouble?
   private(set) var isOver = false
-  /// Whether it brings back what was whole: that needs no turn.
+  /// Whether it brings back what was whole: that takes no turn away from what never was.
   var isMend = false
+  private let began = Clock.steady
   /// Its place among the titles that are fetched at the same time.
   let turn = Turn()
   var task: Task<Void, Never>?
@@ -66,6 +74,9 @@ final class Errand {
     self.settings = settings
     self.log = log
   }
+
+  /// How long it has been under way, in milliseconds.
+  var age: Int64 { Clock.steady.milliseconds - began.milliseconds }
 
   func stop() {
     isStopped = true
@@ -177,7 +188,7 @@ final class Errand {
     isResting = true
     defer { isResting = false }
     tellOnlookers()
-    if code.yieldsTurn, !isMend { turn.giveUp() }
+    if code.yieldsTurn { turn.giveUp() }
     if !isStopped { await bell.wait(until: until) }
     await turn.take()
   }

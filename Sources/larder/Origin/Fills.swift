@@ -26,8 +26,15 @@ final class Fills {
   private var scheduleAgain = false
   private var isStopped = false
   private var isFirstLook = true
+  /// The damaged object that was begun last: the next one is looked for behind it.
+  private var lastMend = ObjectID.none
+  /// Why damaged objects are not whole that gave their place to others.
+  private var setAside: [ObjectID: Trouble] = [:]
 
-  /// How many errands may wait for a sick origin besides the active ones.
+  /// What was said of records that cannot be read.
+  private var unreadable: Set<Errand.Subject> = []
+
+  /// How many errands may wait for a sick origin besides the active ones: as many fills, and as many mends.
   nonisolated static let patience = 64
   /// How far one look into the queue goes.
   private static let look = 1024
@@ -75,7 +82,16 @@ final class Fills {
 
   /// Why a damaged object is not whole again; nil while it is worked on, or is whole.
   func trouble(of object: ObjectID) -> Trouble? {
-    errands[.object(object)].flatMap { $0.run?.trouble ?? $0.trouble }
+    guard let errand = errands[.object(object)] else { return setAside[object] }
+    return errand.run?.trouble ?? errand.trouble
+  }
+
+  /// Why nothing is done about a damaged object just now, and will not be before something else changes; nil otherwise.
+  func obstacle(to object: ObjectID) -> String? {
+    if let trouble = trouble(of: object) { return trouble.message }
+    let isMending = errands.values.contains { $0.isMend && $0.turn.isHeld && ($0.run?.trouble ?? $0.trouble) == nil }
+    let isUnderWay = errands[.object(object)]?.turn.isHeld ?? false
+    return isUnderWay || isMending ? nil : "it has its turn after others that cannot be brought in now"
   }
 
   /// Whether bytes of the object came in during the last seconds.
@@ -138,7 +154,10 @@ final class Fills {
   }
 
   /// An object is gone: whatever fetches it ends.
-  func forget(_ object: ObjectID) { errands[.object(object)]?.stop() }
+  func forget(_ object: ObjectID) {
+    setAside[object] = nil
+    errands[.object(object)]?.stop()
+  }
 
   /// Ends everything and waits until nothing is under way.
   func stop() async {
@@ -171,33 +190,36 @@ final class Fills {
     var toBegin: [DownloadID] = []
     try ledger.environment.read { tx in
       for (subject, errand) in errands {
-        guard case .object(let id) = subject else {
-          if case .version(let id) = subject, try ledger.download(id, in: tx)?.waitsForVersion != true { errand.stop() }
-          continue
+        try reading(subject) {
+          switch subject {
+          case .version(let id):
+            if try ledger.download(id, in: tx)?.waitsForVersion != true { errand.stop() }
+          case .object(let id):
+            let owners = try ledger.owners(of: id, in: tx).compactMap { try ledger.download($0, in: tx) }
+            let isWanted = owners.contains { $0.waitsForBytes }
+            if !isWanted, try ledger.object(id, in: tx)?.state != .mending { errand.stop() }
+            toBegin += owners.filter { $0.status == .pending }.map(\.id)
+          }
         }
-        let owners = try ledger.owners(of: id, in: tx).compactMap { try ledger.download($0, in: tx) }
-        let isWanted = owners.contains { $0.waitsForBytes }
-        if !isWanted, try ledger.object(id, in: tx)?.state != .mending { errand.stop() }
-        toBegin += owners.filter { $0.status == .pending }.map(\.id)
       }
+      // What was whole goes before what never was, and takes no turn away from it: it is little, and somebody misses it.
+      try startMends(in: tx)
       for errand in errands.values.filter({ $0.turn.wantedSince != nil })
         .sorted(by: { $0.turn.wantedSince! < $1.turn.wantedSince! })
-      where !errand.turn.isHeld && holding < settings.active { errand.turn.give() }
+      where !errand.turn.isHeld && (errand.isMend ? mending : holding) < settings.active { errand.turn.give() }
       // What came in ahead of its turn because somebody played it waits for one when nobody does any more.
       for errand in errands.filter({ isCounted($1, $0) }).values.sorted(by: { $0.turn.number > $1.turn.number })
       where holding > settings.active { errand.turn.giveUp() }
-      // What was whole goes before what never was, and takes no turn away from it: it is little, and somebody misses it.
-      for object in try ledger.mends(limit: Self.look, in: tx) where errands[.object(object)] == nil {
-        guard errands.values.count(where: \.isMend) < settings.active else { break }
-        start(.object(object), isMend: true)
-      }
       for entry in try ledger.queue(limit: Self.look, in: tx) {
         let subject: Errand.Subject = entry.object == .none ? .version(of: entry.download) : .object(entry.object)
         // What is whole needs only its link, no turn and no origin. A commit that makes it so starts that by itself
         // (`link`), so only the first look after a crash has to search beyond what has its turn.
         guard hasTurn || isFirstLook else { break }
         guard errands[subject] == nil else { continue }
-        let isWhole = try isFirstLook && ledger.object(entry.object, in: tx)?.state == .complete
+        var isWhole = false
+        if isFirstLook {
+          try reading(subject) { isWhole = try ledger.object(entry.object, in: tx)?.state == .complete }
+        }
         guard isWhole || hasTurn else { continue }
         start(subject)
       }
@@ -209,17 +231,62 @@ final class Fills {
     }
   }
 
+  /// A record that cannot be read stops what it is about and nothing else; that is said once.
+  private func reading(_ subject: Errand.Subject, _ body: () throws -> Void) throws {
+    do { try body() } catch let error as CorruptRecord {
+      if unreadable.insert(subject).inserted { log.fault("fill.unreadable", "\(subject): \(error)") }
+    }
+  }
+
   /// An errand that waits because of its own object gives its turn to others; one that waits for the network keeps it.
   private var hasTurn: Bool {
-    holding < settings.active && errands.count < settings.active + Self.patience
+    holding < settings.active && errands.values.count { !$0.isMend } < settings.active + Self.patience
   }
 
   private var holding: Int { errands.count { isCounted($1, $0) } }
 
   /// Whether an errand takes up a turn: not what is mended, nor what somebody plays.
   private func isCounted(_ errand: Errand, _ subject: Errand.Subject) -> Bool {
-    guard errand.turn.isHeld, !errand.isMend else { return false }
+    !errand.isMend && holdsTurn(errand, subject)
+  }
+
+  private func holdsTurn(_ errand: Errand, _ subject: Errand.Subject) -> Bool {
+    guard errand.turn.isHeld else { return false }
     if case .object(let id) = subject, audiences[id] != nil { return false }
+    return true
+  }
+
+  // MARK: What was whole
+
+  /// How many objects are mended at the moment: those that wait because of themselves are not.
+  private var mending: Int { errands.count { $1.isMend && holdsTurn($1, $0) } }
+
+  /// Begins with damaged objects, one after the other and round again, so that none that can be mended waits for ever
+  /// behind those that cannot.
+  private func startMends(in tx: borrowing ReadTransaction) throws {
+    let ledger = writer.ledger
+    let round =
+      try ledger.mends(after: lastMend, limit: Self.look, in: tx) + ledger.mends(limit: Self.look, in: tx)
+    for object in round where errands[.object(object)] == nil {
+      guard mending < settings.active else { return }
+      let places = settings.active + Self.patience
+      guard errands.values.count(where: { $0.isMend && !$0.isStopped }) < places || makePlace() else { return }
+      start(.object(object), isMend: true)
+      lastMend = object
+    }
+  }
+
+  /// Ends the mend that has had its place longest, when that was long enough to be sure that it is stuck.
+  private func makePlace() -> Bool {
+    let due = errands.filter { _, errand in
+      errand.isMend && !errand.isStopped && !errand.turn.isHeld && errand.turn.wantedSince != nil
+        && errand.age >= settings.retry.limit
+    }
+    guard let (subject, errand) = due.max(by: { $0.value.age < $1.value.age }) else { return false }
+    if case .object(let id) = subject, let trouble = trouble(of: id) {
+      setAside[id] = Trouble(trouble.code, trouble.message)
+    }
+    errand.stop()
     return true
   }
 
@@ -230,6 +297,7 @@ final class Fills {
     errand.isMend = isMend
     errand.willDecide = { [weak self] in self?.willDecide() }
     if case .object(let id) = subject {
+      setAside[id] = nil
       errand.heardOfBlocks = { [weak self] in self?.heardOfBlocks(id) }
       errand.audience = { [weak self] in self?.audiences[id] }
     }

@@ -59,5 +59,5 @@ final class Turn {
 
 extension Trouble.Code {
   /// Whether what waits for this reason waits because of its own object, so that others may go ahead.
-  var yieldsTurn: Bool { self == .originError || self == .storageError }
+  var yieldsTurn: Bool { self != .originUnreachable }
 }

@@ -15,8 +15,9 @@ struct DescriptorBudget: Sendable {
   /// files of fills; the administration socket and its connections, listeners, the ledger, the threads' own, a name being
   /// looked up.
   private var others: Int {
-    Limits.turnedAway + Limits.openTitles + active * transfers + Fills.patience + Limits.originQuestions
-      + active + Fills.patience + 192
+    // Fills, and as many mends: of each, those that are under way and those that wait with a transfer and a file.
+    Limits.turnedAway + Limits.openTitles + Limits.originQuestions + 192
+      + 2 * (active * transfers + active + 2 * Fills.patience)
   }
 
   /// Descriptors in the worst case: each connection plays a title that nobody else plays.

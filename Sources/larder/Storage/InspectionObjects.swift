@@ -44,9 +44,8 @@ extension Inspection {
 
   func open(_ id: ObjectID) throws(DiskError) -> ObjectFile {
     let name = StoredPath.object(id)
-    let descriptor = unsafe openat(root, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
-    guard descriptor >= 0 else { throw DiskError("open \(name)", errno) }
-    return ObjectFile(owning: descriptor)
+    guard let file = try ObjectFile.reading(name, below: root) else { throw DiskError("open \(name)", ENOENT) }
+    return file
   }
 
   private func missingBlocks(of object: StoredObject) throws -> [Range<Int>] {
@@ -104,13 +103,17 @@ extension Inspection {
   private func judgeSums(of object: StoredObject) throws -> Finding? {
     let inspected = InspectedObject(object)
     let path = StoredPath.sums(object.id)
-    let bytes: [UInt8]
-    do throws(DiskError) {
-      guard let read = try SumsFile.read(path, below: root) else { return .sumsMissing(inspected) }
-      bytes = read
-    } catch { return .unreadable(path: path, error) }
+    // What is no file is a stray, and the sums are missing.
+    guard (try? FileIdentity(path, below: root))?.kind ?? .file == .file else { return .sumsMissing(inspected) }
     let sums: Sums
-    do { sums = try Sums(bytes) } catch { return .sumsWrong(inspected, reason: error.reason) }
+    do {
+      guard let read = try SumsFile.read(object.id, below: root) else {
+        return .sumsMissing(inspected)
+      }
+      sums = read
+    } catch let error as DiskError {
+      return .unreadable(path: path, error)
+    } catch let error as CorruptRecord { return .sumsWrong(inspected, reason: error.reason) }
     let checksums = try read { ledger, tx in try ledger.checksums(of: object, in: tx) }
     guard sums.object.id == object.id, sums.object.origin == object.origin, sums.object.blockSize == object.blockSize
     else { return .sumsWrong(inspected, reason: "another object's") }

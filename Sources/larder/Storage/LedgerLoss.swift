@@ -21,16 +21,4 @@ enum LedgerLoss {
     Larder.complain("the ledger cannot be written, and its state is not known: \(error); ending to start from the disk")
     _exit(70)
   }
-
-  /// Says so and ends with status 70 when a page of the ledger's map cannot be read: the disk failed, or the file was
-  /// cut (`SIGBUS`). The kernel has no other way to say it.
-  static func watch() {
-    var action = sigaction()
-    unsafe action.__sigaction_handler.sa_handler = { _ in
-      let line: StaticString = "larder: the ledger cannot be read: its disk failed or its file was cut; ending\n"
-      _ = unsafe write(2, line.utf8Start, line.utf8CodeUnitCount)
-      _exit(70)
-    }
-    unsafe sigaction(SIGBUS, &action, nil)
-  }
 }

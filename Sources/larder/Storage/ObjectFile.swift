@@ -15,6 +15,28 @@ final class ObjectFile: Sendable {
 
   deinit { close(descriptor) }
 
+  /// Opens a file for reading that somebody else may have put there; nil when there is none of that name.
+  ///
+  /// - Throws: also for what is no regular file. A pipe is not waited for.
+  static func reading(_ path: String, below root: Int32, followsLinks: Bool = false) throws(DiskError) -> ObjectFile? {
+    let flags = O_RDONLY | O_NONBLOCK | O_CLOEXEC | (followsLinks ? 0 : O_NOFOLLOW)
+    let descriptor = unsafe openat(root, path, flags)
+    guard descriptor >= 0 else {
+      if errno == ENOENT { return nil }
+      throw DiskError("open \(path)", errno)
+    }
+    let file = ObjectFile(owning: descriptor)
+    try file.insistOnFile(path)
+    return file
+  }
+
+  /// Throws when it is a folder, a pipe, or whatever else is no regular file.
+  func insistOnFile(_ path: String) throws(DiskError) {
+    var status = stat()
+    guard unsafe fstat(descriptor, &status) == 0 else { throw DiskError("look at \(path)", errno) }
+    guard status.st_mode & S_IFMT == S_IFREG else { throw DiskError("use \(path), which is no file", EINVAL) }
+  }
+
   /// Writes all of `bytes` at `offset` (`pwrite(2)`).
   func write(_ bytes: [UInt8], at offset: Int) throws(DiskError) {
     var done = 0

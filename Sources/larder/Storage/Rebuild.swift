@@ -141,16 +141,18 @@ struct Rebuild {
         guard !name.hasSuffix(".sums"), let file = try FileIdentity("objects/\(name)", below: root), file.kind == .file
         else { continue }
         do {
-          guard let bytes = try SumsFile.read(StoredPath.sums(id), below: root) else {
+          guard let sums = try SumsFile.read(id, below: root) else {
             tally.unfinished += 1
             continue
           }
-          let sums = try Sums(bytes)
           guard sums.object.id == id else { throw Foreign() }
           whole.append(sums)
           tally.files[file.byInode] = id
         } catch let error as CorruptRecord {
           tell("objects/\(name): its checksums cannot be used (\(error.reason))")
+          tally.unfinished += 1
+        } catch let error as DiskError {
+          tell("objects/\(name): its checksums cannot be used (\(error))")
           tally.unfinished += 1
         } catch is Foreign {
           tell("objects/\(name): its checksums cannot be used (another object's)")

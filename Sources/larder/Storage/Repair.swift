@@ -23,7 +23,7 @@ final class Repair {
   /// Objects that are being fetched again, and the differences that are mended when they are whole.
   var awaited: [ObjectID: (object: InspectedObject, findings: Int)] = [:]
 
-  /// How long the origin may be in trouble with everything that is awaited, in milliseconds.
+  /// How long nothing of what is awaited may come in, or be tried, in milliseconds.
   private static let patience: Int64 = 5_000
 
   init(
@@ -45,6 +45,9 @@ final class Repair {
   /// - Throws: what keeps the ledger from being read or written; ``Inspection/Ended``.
   func run() async throws -> InspectionSummary {
     let began = Clock.steady
+    let (ledger, path) = (box.writer.ledger, box.volume.path)
+    // Who walks all of it meets every page, and LMDB lives through no damaged one.
+    try await worker.run { try LedgerOpening.check(ledger, path) }
     let ledgerFindings = try await mendLedger()
     var found = try await inspect()
     found.differences += ledgerFindings
@@ -180,7 +183,7 @@ final class Repair {
         await say(report.note(object.path, "\(object.key): \(end)"))
       }
       if sum != stored { (stored, moved) = (sum, Clock.steady) }
-      let isHopeless = awaited.keys.allSatisfy { box.fills.trouble(of: $0) != nil }
+      let isHopeless = awaited.keys.allSatisfy { box.fills.obstacle(to: $0) != nil }
       if isHopeless, Clock.steady.milliseconds - moved.milliseconds > Self.patience { break }
       if !awaited.isEmpty { await bell.wait(until: Clock.steady.adding(milliseconds: 100)) }
     }
@@ -190,7 +193,7 @@ final class Repair {
         try ledger.checksums(of: now, in: tx).count { $0 == nil }
       }
       tally.waitingBlocks += max(1, missing)
-      let why = box.fills.trouble(of: id).map { ": \($0.message)" } ?? ""
+      let why = box.fills.obstacle(to: id).map { ": \($0)" } ?? ""
       await say(report.note(object.path, "\(object.key): \(missing) blocks wait for the origin\(why)"))
     }
   }

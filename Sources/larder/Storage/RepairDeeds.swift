@@ -134,13 +134,9 @@ extension Repair {
       try ledger.object(link.object, in: tx).map { ($0, try ledger.checksums(of: $0, in: tx)) }
     }
     let isCopy = await worker.run {
-      guard let (object, checksums) = known, (try? FileIdentity(link.path, below: root))?.kind == .file else {
-        return false
-      }
-      let descriptor = unsafe openat(root, link.path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
-      guard descriptor >= 0 else { return false }
-      let file = ObjectFile(owning: descriptor)
-      guard file.size == object.size else { return false }
+      guard let (object, checksums) = known, let file = try? ObjectFile.reading(link.path, below: root),
+        file.size == object.size
+      else { return false }
       let check = BlockCheck()
       return checksums.enumerated().allSatisfy { index, checksum in
         checksum.map { check.check(file, object.bytes(ofBlock: index), checksum: $0) == .good } ?? false

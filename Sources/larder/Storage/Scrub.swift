@@ -29,6 +29,8 @@ final class Scrub {
   private var saved = ScrubProgress()
   private var savedAt = Clock.steady
   private var file: (id: ObjectID, file: ObjectFile)?
+  /// The object that was begun last.
+  private var begun = ObjectID.none
   private var task: Task<Void, Never>?
   private var isStopped = false
   /// Whether somebody plays or something is fetched.
@@ -60,6 +62,7 @@ final class Scrub {
       do {
         progress = try writer.ledger.environment.read { try writer.ledger.scrubProgress(in: $0) }
         saved = progress
+        if progress.block > 0 { begun = progress.object }
       } catch { log.fault("scrub.failed", "how far the scrub had come cannot be read: \(error)") }
       while !isStopped {
         do { try await step() } catch {
@@ -103,45 +106,62 @@ final class Scrub {
     await rest(for: due - (Clock.steady.milliseconds - began.milliseconds))
   }
 
+  /// Waits, or at the least gives the loop its turn: where there is nothing to read, nothing else would.
   private func rest(for milliseconds: Int64) async {
-    guard milliseconds > 0, !isStopped else { return }
+    guard milliseconds > 0, !isStopped else { return await Task.yield() }
     await bell.wait(until: Clock.steady.adding(milliseconds: milliseconds))
   }
 
   /// Looks at the next block; how many bytes that were.
   private func look() async throws -> Int {
     let ledger = writer.ledger
-    let next = try ledger.environment.read { tx in
-      try ledger.object(atOrAfter: progress.object, in: tx).map { object in
-        let isNew = object.id != progress.object
-        let block = isNew ? 0 : progress.block
-        // A fill compares what it brings in by itself.
-        guard object.state != .filling, block < object.blockCount else { return (object, block, nil as UInt32?) }
-        return (object, block, try ledger.checksum(ofBlock: block, of: object.id, in: tx))
-      }
+    let step = try ledger.environment.read { tx in
+      try ledger.scrubStep(from: progress.object, block: progress.block, in: tx)
     }
-    guard let (object, block, checksum) = next else {
+    switch step {
+    case .end:
       await finishRound()
       return 0
+    case .nothing(let object, let block):
+      if object != progress.object { file = nil }
+      (progress.object, progress.block) = (object, block)
+      return 0
+    case .unreadable(let id, let error):
+      log.fault("scrub.failed", "object \(id.hexadecimal): \(error)")
+      stepOver(id)
+      return 0
+    case .block(let object, let block, let checksum):
+      if object.id != begun { log.debug("scrub.object", "looking at \(object.origin.version.key)") }
+      begun = object.id
+      (progress.object, progress.block) = (object.id, block + 1)
+      return try await look(at: block, of: object, checksum)
     }
-    guard object.state != .filling, block < object.blockCount else {
-      (progress.object, progress.block) = (ObjectID(object.id.number + 1), 0)
-      file = nil
+  }
+
+  private func look(at block: Int, of object: StoredObject, _ checksum: UInt32) async throws -> Int {
+    let opened: ObjectFile?
+    do { opened = try await open(object) } catch let error as DiskError {
+      // Who cannot be opened now is looked at in the next round; the others have their turn.
+      log.warning("scrub.failed", "\(object.origin.version.key): \(error)")
+      stepOver(object.id)
       return 0
     }
-    if block == 0 { log.debug("scrub.object", "looking at \(object.origin.version.key)") }
-    (progress.object, progress.block) = (object.id, block + 1)
-    guard let checksum, let open = try await open(object) else { return 0 }
+    guard let opened else { return 0 }
     let bytes = object.bytes(ofBlock: block)
     let (verdict, isCurrent) = await worker.run { [volume] in
-      let verdict = BlockCheck().check(open, bytes, checksum: checksum, pastMemory: true)
-      return (verdict, verdict == .good || volume.isCurrent(open, object.id))
+      let verdict = BlockCheck().check(opened, bytes, checksum: checksum, pastMemory: true)
+      return (verdict, verdict == .good || volume.isCurrent(opened, object.id))
     }
     if let fault = verdict.fault, isCurrent {
       progress.badBlocks += 1
       try await losses.report([block], of: object.id, foundBy: .scrub, fault)
     }
     return bytes.count
+  }
+
+  private func stepOver(_ id: ObjectID) {
+    (progress.object, progress.block) = (id.next, 0)
+    file = nil
   }
 
   /// The object's file; nil when it was gone, which the ledger knows now.
@@ -164,7 +184,7 @@ final class Scrub {
       "\(progress.checkedBytes) bytes were compared with their checksums, \(progress.badBlocks) blocks bad")
     progress.finished = Clock.now
     (progress.object, progress.block) = (.none, 0)
-    file = nil
+    (file, begun) = (nil, .none)
     await save()
   }
 

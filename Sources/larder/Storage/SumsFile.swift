@@ -5,15 +5,22 @@ import Glibc
 
 /// Reading `objects/<id>.sums`. It blocks.
 enum SumsFile {
-  /// The file's bytes; nil when there is none, empty when it was cut while it was read.
-  static func read(_ path: String, below root: Int32) throws(DiskError) -> [UInt8]? {
-    let descriptor = unsafe openat(root, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
-    guard descriptor >= 0 else {
-      if errno == ENOENT { return nil }
-      throw DiskError("open \(path)", errno)
-    }
-    let file = ObjectFile(owning: descriptor)
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: file.size, alignment: 16)
+  /// What it says; nil when there is none.
+  ///
+  /// Its first bytes say how long it has to be: what is longer is nothing of ours, and may be longer than the memory.
+  ///
+  /// - Throws: a `CorruptRecord` when it says nothing that could be used; a ``DiskError``.
+  static func read(_ id: ObjectID, below root: Int32) throws -> Sums? {
+    guard let file = try ObjectFile.reading(StoredPath.sums(id), below: root) else { return nil }
+    let size = file.size
+    let length = try Sums.length(announcedBy: bytes(min(size, Sums.headLength), of: file))
+    guard size == length else { throw CorruptRecord(table: "sums", reason: "\(size) bytes, and not \(length)") }
+    return try Sums(bytes(size, of: file))
+  }
+
+  /// The first bytes; none when it is cut while it is read.
+  private static func bytes(_ count: Int, of file: ObjectFile) throws(DiskError) -> [UInt8] {
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 16)
     defer { unsafe buffer.deallocate() }
     return unsafe try file.read(into: buffer, at: 0) ? unsafe Array(buffer) : []
   }

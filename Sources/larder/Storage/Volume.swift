@@ -119,6 +119,7 @@ final class Volume: Sendable {
       let descriptor = unsafe openat(root, name, mode, 0o640)
       guard descriptor >= 0 else { throw DiskError("open \(name)", errno) }
       let file = ObjectFile(owning: descriptor)
+      try file.insistOnFile(name)
       if file.size > object.size, ftruncate(descriptor, off_t(object.size)) < 0 {
         throw DiskError("cut \(name)", errno)
       }
@@ -180,10 +181,7 @@ final class Volume: Sendable {
   func openForReading(_ id: ObjectID) async throws(DiskError) -> ObjectFile? {
     let (root, name) = (root, StoredPath.object(id))
     return try await opener.run { () throws(DiskError) in
-      let descriptor = unsafe openat(root, name, O_RDONLY | O_CLOEXEC)
-      guard descriptor < 0 else { return ObjectFile(owning: descriptor) }
-      guard errno == ENOENT else { throw DiskError("open \(name)", errno) }
-      return nil
+      try ObjectFile.reading(name, below: root, followsLinks: true)
     }
   }
 

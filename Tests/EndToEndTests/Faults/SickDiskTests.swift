@@ -188,6 +188,8 @@ import Testing
     #expect(unsafe truncate(box.data + "/ledger/data.mdb", 0) == 0)
     #expect((try? box.ann.download(id)) == nil)
     #expect(try box.box.program?.wait() == .exited(70))
-    #expect(box.box.program?.errors.contains("the ledger cannot be read") == true, "\(box.box.report)")
+    let lines = box.box.program?.errors.split(separator: "\n").filter { $0.hasPrefix("larder: ") } ?? []
+    #expect(lines.count == 1 && lines[0].contains("cannot be read"), "\(box.box.report)")
+    #expect(lines.first?.contains("\(box.data)/ledger") == true && lines.first?.contains("verify --rebuild") == true)
   }
 }

@@ -114,7 +114,7 @@ func posix_fadvise(_ handle: Int32, _ offset: off_t, _ count: off_t, _ advice: I
 
 @unsafe private func describe(_ inode: Inode?, _ into: UnsafeMutablePointer<stat>) -> Int32 {
   guard let inode else { return answer(ENOENT) }
-  unsafe into.pointee.st_mode = inode.isFolder ? S_IFDIR : S_IFREG
+  unsafe into.pointee.st_mode = inode.isFolder ? S_IFDIR : S_IFREG | 0o640
   unsafe into.pointee.st_ino = UInt(inode.number)
   unsafe into.pointee.st_size = inode.bytes.count
   unsafe into.pointee.st_mtim = timespec(

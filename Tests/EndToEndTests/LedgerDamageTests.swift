@@ -1,0 +1,183 @@
+// Damage inside the trees of the ledger, where neither the heads nor the roots show it. LMDB believes its pages and trips
+// over them; whatever that comes to, the process ends with one line that says what to do.
+
+import Foundation
+import Glibc
+import LMDB
+import Testing
+
+/// The pages of a ledger's file, as "The ledger on disk" and LMDB have them.
+private struct LedgerFile {
+  static let page = 4096
+  let bytes: [UInt8]
+
+  init(_ box: Box) throws { bytes = try box.bytes("ledger/data.mdb").array }
+
+  private func number(_ place: Int, _ size: Int) -> Int {
+    (0..<size).reduce(0) { $0 | Int(bytes[place + $1]) << ($1 * 8) }
+  }
+
+  /// The leaves below the roots of the tables, by the table's name.
+  var innerLeaves: [(table: String, page: Int)] {
+    let head = [0, 1].map { $0 * Self.page }.max { number($0 + 144, 8) < number($1 + 144, 8) }!
+    var found: [(table: String, page: Int)] = []
+    walk(number(head + 88 + 40, 8), height: number(head + 88 + 6, 2), table: nil, &found)
+    return found
+  }
+
+  private func walk(_ page: Int, height: Int, table: String?, _ found: inout [(table: String, page: Int)]) {
+    let base = page * Self.page
+    for index in 0..<(number(base + 12, 2) - 16) / 2 {
+      let node = base + number(base + 16 + index * 2, 2)
+      let key = node + 8 + number(node + 6, 2)
+      if height > 1 {
+        let child = number(node, 2) | number(node + 2, 2) << 16 | number(node + 4, 2) << 32
+        if height == 2, let table { found.append((table, child)) } else {
+          walk(child, height: height - 1, table: table, &found)
+        }
+      } else if table == nil, number(key + 6, 2) > 1 {
+        let name = String(decoding: bytes[node + 8..<key], as: UTF8.self)
+        walk(number(key + 40, 8), height: number(key + 6, 2), table: name, &found)
+      }
+    }
+  }
+}
+
+@LaneC @Suite("Damage in the ledger") struct LedgerDamageTests {
+  /// What becomes of a page.
+  enum Harm: String, CaseIterable {
+    /// Noise, as of a sector that was written elsewhere.
+    case noise
+    /// The end of its free space lies far beyond it: what copies the page reads and writes without end.
+    case bounds
+    /// Its entries lie at its end, and their lengths beyond.
+    case entries
+    case zeros
+
+    func done(to page: ArraySlice<UInt8>, seed: Int) -> [UInt8] {
+      var bytes = Array(page)
+      switch self {
+      case .noise: return Title.bytes(size: bytes.count, seed: UInt64(seed)).array
+      case .bounds: bytes.replaceSubrange(12..<16, with: [16, 0, 0, 0xF0])
+      case .entries: for place in 16..<64 { bytes[place] = place & 1 == 0 ? 0xFE : 0x0F }
+      case .zeros: bytes = Array(repeating: 0, count: bytes.count)
+      }
+      return bytes
+    }
+  }
+
+  /// A box whose ledger has leaves below its roots; it does not run.
+  private func grown() throws -> (Box, User) {
+    let box = try Box(["storage": ["scrub_rate": "0"], "log": ["level": "\"notice\""]])
+    let ann = try box.user("ann")
+    box.proxy.goDown()
+    for _ in 0..<150 { _ = try ann.start(Title(size: 10)) }
+    #expect(try box.terminate() == .exited(0))
+    return (box, ann)
+  }
+
+  private func harm(_ box: Box, _ file: LedgerFile, _ page: Int, _ harm: Harm) throws {
+    let place = page * LedgerFile.page
+    var bytes = file.bytes
+    bytes.replaceSubrange(
+      place..<place + LedgerFile.page, with: harm.done(to: bytes[place..<place + LedgerFile.page], seed: page))
+    try box.write(Bytes(bytes), to: "ledger/data.mdb")
+  }
+
+  /// One line of the program's own that names the ledger and what to do.
+  private func expectAdvice(_ errors: String, _ box: Box, _ about: String) {
+    let lines = errors.split(separator: "\n").filter { !$0.hasPrefix("{") }
+    #expect(lines.count == 1, "\(about): \(errors)")
+    #expect(lines.first?.contains(box.path("ledger")) == true, "\(about): \(errors)")
+    #expect(lines.first?.contains("larder verify --rebuild") == true, "\(about): \(errors)")
+  }
+
+  @Test("whatever LMDB trips over, the box ends with 70 and says what to do", arguments: Harm.allCases)
+  func trips(_ harm: Harm) throws {
+    let (box, ann) = try grown()
+    let file = try LedgerFile(box)
+    let leaves = file.innerLeaves
+    var ended = 0
+    for table in ["downloads", "claims", "live"] {
+      let page = try #require(leaves.first { $0.table == table }?.page, "\(table) has none: \(leaves)")
+      try self.harm(box, file, page, harm)
+      if (try? box.start()) != nil {
+        _ = try? ann.ask("GET", "/api/downloads?limit=100")
+        _ = try? ann.ask("POST", "/api/downloads/cleanup/all")
+      }
+      let ending = try box.program?.poll() ?? box.terminate()
+      let about = "\(harm) in \(table): \(ending as Any)"
+      #expect(ending == .exited(0) || ending == .exited(70), "\(about): \(box.report)")
+      if ending == .exited(70) {
+        ended += 1
+        expectAdvice(box.program?.errors ?? "", box, about)
+      }
+      // As after an end in order, whatever this one was: the next start checks the roots alone.
+      try box.cut("ledger/lock", to: 0)
+    }
+    if harm == .bounds { #expect(ended > 0, "LMDB copies such a page whenever it changes") }
+  }
+
+  @Test("after an end out of order the start finds it, and verify at any time")
+  func found() throws {
+    let (box, ann) = try grown()
+    try box.start()
+    try box.kill()
+    let file = try LedgerFile(box)
+    let page = try #require(file.innerLeaves.first { $0.table == "downloads" }?.page)
+    try harm(box, file, page, .bounds)
+    for _ in 0..<2 {
+      let start = try box.command("serve")
+      #expect(start.ending == .exited(70) && start.errors.contains("page \(page)"), "\(start)")
+      expectAdvice(start.errors, box, "serve")
+    }
+    for options in [[], ["--repair"]] {
+      let verdict = try Program.run(Paths.larder, ["verify", "--config", box.configurationFile] + options)
+      #expect(verdict.ending == .exited(70) && verdict.errors.contains("page \(page)"), "\(verdict)")
+      expectAdvice(verdict.errors, box, "verify \(options)")
+    }
+    // A daemon that has not met the page yet checks before it walks.
+    try box.cut("ledger/lock", to: 0)
+    try box.start()
+    let repair = try box.command("verify", "--repair")
+    #expect(repair.ending == .exited(70) && repair.output.contains("page \(page)"), "\(repair)")
+    #expect(repair.output.contains("larder verify --rebuild"), "\(repair)")
+    try box.kill()
+    let rebuilt = try box.command("verify", "--rebuild")
+    #expect(rebuilt.ending == .exited(0), "\(rebuilt)")
+    try box.start()
+    #expect(try ann.expect(200, "GET", "/api/downloads").downloads?.array?.count == 0)
+  }
+
+  @Test("a record that cannot be read stops its own title: what stands behind it is fetched, and scrubbed")
+  func unreadableRecords() throws {
+    let block = 256 << 10
+    let box = try Box(["storage": ["scrub_rate": "\"64MiB\"", "scrub_interval": "\"1s\""]])
+    let ann = try box.user("ann")
+    let (lost, kept) = (Title(size: 2 * block), Title(size: 3 * block))
+    let (stuck, free) = (Title(size: 24 * block), Title(size: 20 * block))
+    for title in [lost, kept, stuck, free] { try box.origin.put(title) }
+    for title in [lost, kept] { _ = try ann.fetch(title) }
+    box.proxy.hold(after: box.proxy.traffic + 4 * block)
+    let ids = try [stuck, free].map { try ann.start($0) }
+    for id in ids { try ann.wait(id, "its size") { $0.total_bytes?.int != nil } }
+    let object = try box.object(of: box.link(ann, kept))
+    _ = try box.terminate()
+    // Objects have their numbers in the order of their starts.
+    let environment = try Environment(path: box.path("ledger"), mapSize: 0, maxTables: 24)
+    let objects = try environment.table("objects", create: false)
+    try environment.write { tx in
+      for number in [1, 3] as [UInt8] { try tx.put(objects, Array(repeating: 0, count: 7) + [number], [9]) }
+    }
+    environment.close()
+    box.proxy.release()
+    try box.start()
+    try ann.wait(ids[1], for: "completed")
+    try box.logged(event: "fill.unreadable")
+    try box.spoil(object, at: 2 * block)
+    let found = try box.logged(event: "storage.damaged")
+    #expect(found.message?.text?.contains("found by scrub") == true, "\(found)")
+    #expect(box.log.contains { $0.event?.text == "scrub.failed" && $0.message?.text?.contains("larder verify") == true })
+    #expect(box.log.count { $0.event?.text == "fill.unreadable" } == 1)
+  }
+}
