@@ -227,6 +227,26 @@ import Testing
     #expect(try box.findings() == [])
   }
 
+  /// Two days on which it was wanted are worth the days between them.
+  @Test func whatWasWantedOverASpanOutlivesWhatWasSeenOnce() throws {
+    let day: Int64 = 86_400_000
+    let box = try full()
+    let loved = try box.complete("u", "loved", size: 300)
+    box.now.milliseconds += 10 * day
+    try box.play(loved)
+    box.now.milliseconds += 3 * day
+    let seen = try box.complete("u", "seen", size: 300)
+    try box.play(seen)
+    box.now.milliseconds += 8 * day
+    let fresh = try box.complete("u", "fresh", size: 300)
+    for title in [loved, seen, fresh] { try box.wish(.delete, title) }
+    // Last used on the days 10, 13 and 21; with their spans they stand at 20, 13 and 21.
+    for (gone, size) in [(seen, 400), (loved, 300), (fresh, 300)] {
+      try box.start("v", "after \(gone.title.contentID)", size: size)
+      #expect(box.consequences.goneObjects == [gone.object])
+    }
+  }
+
   @Test func withoutEvictionWhatNoOneOwnsMayStillGo() throws {
     let box = try full { $0.evicts = false }
     let gone = try box.complete("u", "gone", size: 600)

@@ -91,6 +91,18 @@ import Testing
     #expect((500..<2900).contains(admitted), "the worlds are neither all roomy nor all full")
   }
 
+  @Test(arguments: [
+    (begun: 0, lastUsed: 0, days: 0), (begun: 5, lastUsed: 86_400_004, days: 0),
+    (begun: 5, lastUsed: 86_400_005, days: 1),
+    (begun: 0, lastUsed: 56 * 86_400_000, days: 56), (begun: 0, lastUsed: 400 * 86_400_000, days: 56),
+    // The clock stepped back, or was wrong.
+    (begun: 86_400_000, lastUsed: 0, days: 0), (begun: .min, lastUsed: .max, days: 0),
+  ])
+  func wholeDaysOfUseCountTwiceUpToEightWeeks(_ begun: Int64, _ lastUsed: Int64, _ days: Int64) {
+    let standing = Eviction.standing(begun: Timestamp(milliseconds: begun), lastUsed: Timestamp(milliseconds: lastUsed))
+    #expect(standing.milliseconds == lastUsed + days * 86_400_000)
+  }
+
   @Test func unownedObjectsSpareTheOwned() {
     var unowned: [(object: ObjectID, bytes: Int)] = [(ObjectID(9), 5), (ObjectID(8), 5)]
     let plan = Eviction.forRoom(

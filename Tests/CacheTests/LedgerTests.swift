@@ -56,6 +56,42 @@ import Testing
     }
   }
 
+  /// What no one owns stood by its last use alone in schema 1; what has damaged records must not keep the box from starting.
+  @Test func anEarlierSchemaIsBroughtUpToDate() throws {
+    let box = try Box()
+    let ledger = box.ledger
+    let titles = try (0..<9).map { try box.complete("ann", "t\($0)", size: 1 + $0) }
+    box.now.milliseconds += 40 * 86_400_000
+    for title in titles where title.totalBytes! % 2 == 0 { try box.play(title) }
+    for title in titles { try box.wish(.delete, title) }
+    let before = try everything(ledger)
+    let table = ledger.table(.unowned)
+    let broken = titles[4].object
+    try ledger.environment.write { tx in
+      try tx.deleteAll(table)
+      for title in titles {
+        let object = try #require(try ledger.object(title.object, in: tx))
+        try tx.put(table, Key.moment(object.lastUsed) + Key.object(object.id), Key.bigEndian(UInt64(object.size)))
+      }
+      try tx.put(ledger.meta, Array("schema".utf8), Key.bigEndian(1))
+    }
+    #expect(try everything(ledger) != before)
+    ledger.environment.close()
+    #expect { _ = try Ledger(path: box.temporary.path, readOnly: true) } throws: { error in
+      guard case LedgerError.older(found: 1) = error else { return false }
+      return true
+    }
+    try box.temporary.reopen()
+    #expect(try everything(box.ledger) == before && box.findings() == [])
+
+    try box.ledger.environment.write { tx in
+      try tx.put(box.ledger.objects, Key.object(broken), [9])
+      try tx.put(box.ledger.meta, Array("schema".utf8), Key.bigEndian(1))
+    }
+    try box.temporary.reopen()
+    #expect(try box.findings() != [] && box.read { tx in try tx.count(box.ledger.table(.unowned)) } == titles.count - 1)
+  }
+
   /// The map is small and grows: a change that did not fit runs again, and is there once.
   @Test func aChangeRunsAgainAfterTheMapHasGrown() throws {
     let box = try Box()

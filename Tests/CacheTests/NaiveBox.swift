@@ -35,7 +35,19 @@ struct NaiveBox: Equatable {
     /// Also what a mismatch made worthless.
     var written: Set<Int> = []
     var mismatches = 0
+    let begun: Timestamp
     var lastUsed: Timestamp
+
+    /// "Its last use, and a day more for each whole day from when it was begun until then, up to eight weeks."
+    var standing: Int64 {
+      var standing = lastUsed.milliseconds
+      var day = begun.milliseconds + 86_400_000
+      for _ in 0..<56 where day <= lastUsed.milliseconds {
+        standing += 86_400_000
+        day += 86_400_000
+      }
+      return standing
+    }
 
     var size: Int { version.size }
     var blockCount: Int { size / block + (size % block == 0 ? 0 : 1) }
@@ -141,7 +153,7 @@ struct NaiveBox: Equatable {
     func size(_ id: ObjectID) -> Int { copies.first { $0.id == id }?.size ?? 0 }
     // What no one owns, and then what the user's own victims leave without an owner.
     let unowned = copies.filter { $0.isComplete && $0.size > 0 && owners($0.id).isEmpty }
-      .sorted { ($0.lastUsed, $0.id) < ($1.lastUsed, $1.id) }.map(\.id)
+      .sorted { ($0.standing, $0.id) < ($1.standing, $1.id) }.map(\.id)
     var orphans: [ObjectID] = []
     for victim in own {
       guard let copy = victim.copy, !orphans.contains(copy) else { continue }
@@ -233,7 +245,7 @@ struct NaiveBox: Equatable {
     if let held = copies.first(where: { $0.version == version }) {
       claim.copy = held.id
     } else {
-      copies.append(Copy(id: copy, version: version, lastUsed: now))
+      copies.append(Copy(id: copy, version: version, begun: now, lastUsed: now))
       claim.copy = copy
     }
     claim.size = version.size

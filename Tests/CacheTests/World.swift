@@ -84,6 +84,8 @@ struct World {
   mutating func live(in tx: borrowing WriteTransaction, auditing: Bool) throws {
     step += 1
     box.now.milliseconds += Int64(pick([1, 1, 1, 5, 60]) ?? 1)
+    // Days in which nothing happens: what is wanted on both sides of them is wanted over a span.
+    if roll(0..<25) == 0 { box.now.milliseconds += Int64(pick([86_399_000, 86_400_000, 20 * 86_400_000]) ?? 0) }
     if roll(0..<60) == 0 { box.now.milliseconds -= Int64(pick([3, 300]) ?? 0) }
     let before = box
     var change = Change(now: box.now, policy: policy, freeBytes: box.free)

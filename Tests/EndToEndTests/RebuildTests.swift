@@ -1,6 +1,7 @@
 // A ledger that cannot be opened: nobody begins with a new one unasked, everybody is told what to do, and `larder verify
 // --rebuild` brings every finished title of every user back.
 
+import Cache
 import Foundation
 import Glibc
 import Testing
@@ -22,8 +23,8 @@ import Testing
     case .empty: try box.cut(ledger, to: 0)
     case .garbage: try box.write(Title(size: size).bytes, to: ledger)
     case .otherSchema:
-      try box.patchLedger(
-        Array("schema".utf8) + [0, 0, 0, 0, 0, 0, 0, 1], with: Array("schema".utf8) + [0, 0, 0, 0, 0, 0, 0, 9])
+      let key = Array("schema".utf8) + [0, 0, 0, 0, 0, 0, 0]
+      try box.patchLedger(key + [UInt8(Ledger.schema)], with: key + [9])
     case .folderMissing: try box.remove("ledger")
     }
   }

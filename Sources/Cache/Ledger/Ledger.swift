@@ -11,6 +11,8 @@ public enum LedgerError: Error, Sendable, CustomStringConvertible {
   case damaged(FileDamage)
   /// It was never opened for writing by this version, which would have made the table.
   case incomplete(table: String)
+  /// An earlier version wrote it, and this one has not opened it for writing yet.
+  case older(found: UInt32)
 
   public var description: String {
     switch self {
@@ -18,6 +20,7 @@ public enum LedgerError: Error, Sendable, CustomStringConvertible {
       "the ledger has schema \(found), this version of larder reads \(Ledger.schema); install the version that wrote it"
     case .damaged(let damage): "the ledger's file is damaged (\(damage))"
     case .incomplete(let table): "the ledger has no table \(table) yet; start larder serve once"
+    case .older(let found): "the ledger has schema \(found), an earlier one; start larder serve once"
     }
   }
 }
@@ -25,7 +28,7 @@ public enum LedgerError: Error, Sendable, CustomStringConvertible {
 /// The box's memory. Reads run in any read transaction, changes in the one write transaction of the writer.
 public final class Ledger: Sendable {
   /// The version of everything that is drawn in "The ledger on disk".
-  public static let schema: UInt32 = 1
+  public static let schema: UInt32 = 2
 
   public let environment: Environment
 
@@ -60,12 +63,13 @@ public final class Ledger: Sendable {
         throw LedgerError.incomplete(table: name)
       }
     }
-    // What another version wrote is left exactly as it is.
+    // What a later version wrote is left exactly as it is.
     let meta = try open(BoxUsage.table)
-    if let known = try environment.read({ tx in try tx.get(meta, Array("schema".utf8)) }) {
-      let found = UInt32(truncatingIfNeeded: Key.number(in: known, at: 0))
-      guard found == Self.schema else { throw LedgerError.foreignSchema(found: found) }
+    let found = try environment.read { tx in
+      try tx.get(meta, Array("schema".utf8)).map { UInt32(truncatingIfNeeded: Key.number(in: $0, at: 0)) }
     }
+    guard (1...Self.schema).contains(found ?? Self.schema) else { throw LedgerError.foreignSchema(found: found ?? 0) }
+    if readOnly, let found, found < Self.schema { throw LedgerError.older(found: found) }
     self.meta = meta
     var opened: [String: Table] = [:]
     let names = [
@@ -92,8 +96,15 @@ public final class Ledger: Sendable {
     guard !readOnly else { return }
     // Each start begins with a commit: what a process left behind as it died may be in the kernel's memory only, and
     // nobody is told of it before it is durable.
-    try environment.write { tx in
-      try tx.put(meta, Array("schema".utf8), Key.bigEndian(UInt64(Self.schema)))
+    func begin() throws {
+      try environment.write { tx in
+        if found == 1 { try upgradeFromSchema1(in: tx) }
+        try tx.put(meta, Array("schema".utf8), Key.bigEndian(UInt64(Self.schema)))
+      }
+    }
+    do { try begin() } catch let error as LMDBError where error.isMapFull {
+      try environment.setMapSize(try environment.mapSize() * 2)
+      try begin()
     }
   }
 

@@ -46,9 +46,10 @@ extension StoredObject {
         index: .byKey, key: Key.origin(bucket: version.bucket, key: version.key) + Key.object(id), value: [])
     ]
     if state == .complete && owners == 0 {
+      let standing = Eviction.standing(begun: created, lastUsed: lastUsed)
       rows.append(
         DerivedRow(
-          index: .unowned, key: Key.moment(lastUsed) + Key.object(id), value: Key.bigEndian(UInt64(size))))
+          index: .unowned, key: Key.moment(standing) + Key.object(id), value: Key.bigEndian(UInt64(size))))
     }
     if state != .complete { rows.append(DerivedRow(index: .fills, key: Key.object(id), value: [])) }
     if state == .mending { rows.append(DerivedRow(index: .mends, key: Key.object(id), value: [])) }

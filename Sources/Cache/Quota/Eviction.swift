@@ -1,4 +1,4 @@
-// Who has to go. Pure decisions over candidates in the order least recently wanted first; nothing is changed here.
+// Who has to go. Pure decisions over candidates that come in the order in which they go; nothing is changed here.
 
 /// A completed download that eviction might take.
 public struct EvictionCandidate: Sendable, Hashable {
@@ -26,7 +26,20 @@ public enum EvictionCause: String, Sendable, CaseIterable {
 }
 
 /// The rules of eviction: least recently played first, as few as needed, and none when all would not be enough.
+///
+/// <doc:Who-has-to-go> measures them.
 public enum Eviction {
+  /// Where an object that no one owns stands among its like: the earliest goes first.
+  ///
+  /// That is its last use, and a day more for each whole day from when it was begun until then, up to eight weeks: what
+  /// was wanted over months is wanted again, and what was seen in an evening is not. While no one owns it nothing
+  /// happens to it, so that it keeps its place.
+  public static func standing(begun: Timestamp, lastUsed: Timestamp) -> Timestamp {
+    let day: Int64 = 86_400_000
+    let days = (lastUsed.milliseconds &- begun.milliseconds) / day
+    return lastUsed.adding(milliseconds: min(max(0, days), 56) * day)
+  }
+
   /// Victims among one user's own downloads, so that `needed` bytes of quota come free; nil when that cannot be.
   ///
   /// - Parameters:
@@ -53,7 +66,7 @@ public enum Eviction {
   /// them: one victim of a shared object frees nothing, so its owners go together or not at all.
   ///
   /// - Parameters:
-  ///   - nextUnowned: whole objects without an owner, least recently used first.
+  ///   - nextUnowned: whole objects without an owner, by their ``standing(begun:lastUsed:)``.
   ///   - nextOwned: evictable downloads of all users, least recently wanted first; empty when eviction is off.
   ///   - owners: how many live downloads hold the object.
   public static func forRoom(

@@ -40,6 +40,9 @@ enum LedgerOpening {
       }
     } catch LedgerError.incomplete(let table) {
       throw .fault("the ledger at \(folder): \(LedgerError.incomplete(table: table))")
+    } catch LedgerError.older {
+      throw .configuration(
+        "storage.path: \(path) holds a ledger of an earlier version; larder serve brings it up to date")
     } catch {
       throw lost("the ledger at \(folder) cannot be opened: \(error)")
     }
