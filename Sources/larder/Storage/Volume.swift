@@ -106,11 +106,11 @@ final class Volume: Sendable {
   /// The file grows by its blocks and has holes: what is reserved and not yet written is counted in the ledger, so
   /// setting it aside on the disk too would count it twice.
   ///
-  /// - Throws: `ENOENT` when it is gone with what was in it.
-  func open(_ object: StoredObject) async throws(DiskError) -> ObjectFile {
+  /// - Throws: a ``DiskError``, `ENOENT` when it is gone with what was in it; what keeps the ledger from being asked.
+  func open(_ object: StoredObject) async throws -> ObjectFile {
     let (root, name) = (root, StoredPath.object(object.id))
-    return try await disk.run { [ledger] () throws(DiskError) in
-      guard Self.isHeld(object.id, by: ledger) else { throw DiskError("open \(name)", ENOENT) }
+    return try await disk.run { [ledger] () throws in
+      guard try Self.isHeld(object.id, by: ledger) else { throw DiskError("open \(name)", ENOENT) }
       let mode = object.storedBytes == 0 ? O_RDWR | O_CREAT | O_CLOEXEC : O_RDWR | O_CLOEXEC
       let descriptor = unsafe openat(root, name, mode, 0o640)
       guard descriptor >= 0 else { throw DiskError("open \(name)", errno) }
