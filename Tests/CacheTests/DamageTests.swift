@@ -1,5 +1,6 @@
 // Blocks that the disk has lost: what the ledger makes of a whole object that is so no longer, and of what comes in its place.
 
+import LMDB
 import Testing
 
 @testable import Cache

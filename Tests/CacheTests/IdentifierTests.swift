@@ -270,8 +270,9 @@ import Testing
   @Test func filesOfObjects() {
     #expect(StoredPath.objectID(ofFile: "00000000000000a7") == ObjectID(0xA7))
     #expect(StoredPath.objectID(ofFile: "00000000000000a7.sums") == ObjectID(0xA7))
+    #expect(StoredPath.objectID(ofFile: "00000000000000a7.sums.new") == ObjectID(0xA7))
     for name in [
-      "", "a7", "00000000000000A7", "0000000000000000", "00000000000000a7.sum", "00000000000000a7.sums.new",
+      "", "a7", "00000000000000A7", "0000000000000000", "00000000000000a7.sum", "00000000000000a7.new", "00000000000000a7.sums.sums.new",
       "+0000000000000a7",
     ] {
       #expect(StoredPath.objectID(ofFile: name) == nil, "\(name)")

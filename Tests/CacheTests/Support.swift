@@ -157,7 +157,7 @@ extension UserID: ExpressibleByStringLiteral {
   }
 }
 
-extension Title: ExpressibleByStringLiteral {
+extension Title: ExpressibleByStringInterpolation {
   /// A title in 720p.
   init(stringLiteral text: String) {
     guard let title = try? Title(contentID: text, quality: "720p") else { fatalError("not a title: \(text)") }

@@ -7,6 +7,11 @@ public struct CorruptRecord: Error, Sendable, Equatable, CustomStringConvertible
   public let table: String
   public let reason: String
 
+  public init(table: String, reason: String) {
+    self.table = table
+    self.reason = reason
+  }
+
   public var description: String {
     "the ledger's table \(table) holds a record that cannot be read (\(reason)); run larder verify"
   }

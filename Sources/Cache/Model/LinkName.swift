@@ -67,9 +67,11 @@ public struct LinkName: Sendable, Hashable {
 }
 
 extension StoredPath {
-  /// The object that a name in `objects` is the file of, or the `.sums` of; nil when larder makes no such names.
+  /// The object that a name in `objects` is the file of, or the `.sums` of, or the `.sums.new` that a crash left; nil when
+  /// larder makes no such names.
   public static func objectID(ofFile name: String) -> ObjectID? {
-    let digits = name.hasSuffix(".sums") ? name.dropLast(5) : name[...]
+    let tail = [".sums", ".sums.new"].first { name.hasSuffix($0) } ?? ""
+    let digits = name.dropLast(tail.count)
     guard let number = UInt64(digits, radix: 16), number != 0, ObjectID(number).hexadecimal == digits else {
       return nil
     }

@@ -61,7 +61,7 @@ extension Errand {
 
   /// The object's file; nil when it was gone and the ledger knows that now.
   private func open(_ object: StoredObject) async throws -> ObjectFile? {
-    do { return try await volume.open(object) } catch  where error.code == ENOENT {
+    do { return try await volume.open(object) } catch let error as DiskError where error.code == ENOENT {
       try await losses.recover(object, volume, foundBy: .fill)
       return nil
     }

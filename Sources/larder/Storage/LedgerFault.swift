@@ -8,7 +8,7 @@ import Glibc
 /// Says what a signal means when it is the ledger that is damaged.
 enum LedgerFault {
   /// What the handler writes, each a line, made beforehand.
-  private struct Lines {
+  @unsafe private struct Lines {
     let damaged: UnsafeBufferPointer<UInt8>
     let unreadable: UnsafeBufferPointer<UInt8>
     let unknown: UnsafeBufferPointer<UInt8>
@@ -53,7 +53,7 @@ enum LedgerFault {
     let bytes = Array("larder: \(text)\n".utf8)
     let kept = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: bytes.count)
     _ = unsafe kept.initialize(from: bytes)
-    return unsafe UnsafeBufferPointer(kept)
+    return UnsafeBufferPointer(kept)
   }
 
   // MARK: In the handler

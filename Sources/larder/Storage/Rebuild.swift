@@ -138,7 +138,8 @@ struct Rebuild {
       for name in names.sorted() {
         guard let id = StoredPath.objectID(ofFile: name) else { continue }
         tally.highest = max(tally.highest, id)
-        guard !name.hasSuffix(".sums"), let file = try FileIdentity("objects/\(name)", below: root), file.kind == .file
+        // What lies beside it is read with it.
+        guard name == id.hexadecimal, let file = try FileIdentity("objects/\(name)", below: root), file.kind == .file
         else { continue }
         do {
           guard let sums = try SumsFile.read(id, below: root) else {

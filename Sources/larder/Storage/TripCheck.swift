@@ -27,7 +27,7 @@ struct TripCheck {
     self.fault = fault
     guard let context = unsafe context?.assumingMemoryBound(to: ucontext_t.self) else {
       (code, stack) = ((0, 0), 0)
-      unsafe readMaps()
+      readMaps()
       return
     }
     #if arch(x86_64)
@@ -42,7 +42,7 @@ struct TripCheck {
     #else
       (code, stack) = ((0, 0), 0)
     #endif
-    unsafe readMaps()
+    readMaps()
   }
 
   var isLedgers: Bool {

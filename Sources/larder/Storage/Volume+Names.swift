@@ -11,16 +11,33 @@ extension Volume {
   ///
   /// When it was given up, its removal is done perhaps, and nobody would remove what were made now. What is given up from
   /// here on is removed after this, since that thread keeps the order.
-  static func isHeld(_ id: ObjectID, by writer: LedgerWriter) -> Bool {
-    (try? writer.ledger.environment.read { tx in try writer.ledger.object(id, in: tx) != nil }) ?? false
+  ///
+  /// - Throws: when the ledger cannot be asked, which is no "no": who takes it for one loses bytes.
+  static func isHeld(_ id: ObjectID, by writer: LedgerWriter) throws -> Bool {
+    try writer.ledger.environment.read { tx in try writer.ledger.object(id, in: tx) != nil }
+  }
+
+  /// Whether a live download of the object has its link at `path`; asked on the disk's thread, as above.
+  private static func isWanted(_ path: String, of id: ObjectID, by writer: LedgerWriter) throws -> Bool {
+    try writer.ledger.environment.read { tx in
+      var unreadable: CorruptRecord?
+      for owner in try writer.ledger.owners(of: id, in: tx) {
+        do {
+          if let download = try writer.ledger.download(owner, in: tx), writer.link(of: download) == path { return true }
+        } catch let error as CorruptRecord { unreadable = error }
+      }
+      // It may be that one's.
+      if let unreadable { throw unreadable }
+      return false
+    }
   }
 
   /// Gives an object whose file is gone its name back from one of its owners' links.
   ///
   /// - Returns: how long the file is; nil when there is none.
-  func restore(_ object: StoredObject) async throws(DiskError) -> Int? {
+  func restore(_ object: StoredObject) async throws -> Int? {
     let root = root
-    return try await disk.run { [ledger] () throws(DiskError) in
+    return try await disk.run { [ledger] in
       try Self.restore(object, by: ledger, below: root)
     }
   }
@@ -31,12 +48,12 @@ extension Volume {
   /// behind them. A second file would be fetched from its first byte, while the link holds the room of the first.
   static func restore(
     _ object: StoredObject, by writer: LedgerWriter, below root: Int32
-  ) throws(DiskError) -> Int? {
+  ) throws -> Int? {
     let name = StoredPath.object(object.id)
-    guard isHeld(object.id, by: writer) else { return nil }
+    guard try isHeld(object.id, by: writer) else { return nil }
     var length = size(name, below: root)
     if length == nil {
-      let links = completedLinks(to: object.id, by: writer)
+      let links = try completedLinks(to: object.id, by: writer)
         .compactMap { link in size(link, below: root).map { (path: link, size: $0) } }
       guard let link = links.max(by: { min($0.size, object.size) < min($1.size, object.size) }) else { return nil }
       guard unsafe linkat(root, link.path, root, name, 0) == 0 else {
@@ -50,12 +67,11 @@ extension Volume {
   }
 
   /// The links of those who have the object completed.
-  private static func completedLinks(to id: ObjectID, by writer: LedgerWriter) -> [String] {
-    let links = try? writer.ledger.environment.read { tx in
+  private static func completedLinks(to id: ObjectID, by writer: LedgerWriter) throws -> [String] {
+    try writer.ledger.environment.read { tx in
       try writer.ledger.owners(of: id, in: tx).compactMap { try writer.ledger.download($0, in: tx) }
         .filter { $0.status == .completed }.map { writer.link(of: $0) }
     }
-    return links ?? []
   }
 
   /// Bytes of the file of that name; nil when there is none, or it is no file.
@@ -68,10 +84,10 @@ extension Volume {
   }
 
   /// Writes what is to be known of a whole object without the ledger beside its file, and makes it durable.
-  func write(_ sums: Sums) async throws(DiskError) {
+  func write(_ sums: Sums) async throws {
     let root = root
-    try await disk.run { [ledger] () throws(DiskError) in
-      guard Self.isHeld(sums.object.id, by: ledger) else { return }
+    try await disk.run { [ledger] () throws in
+      guard try Self.isHeld(sums.object.id, by: ledger) else { return }
       let name = StoredPath.sums(sums.object.id)
       // Whole or not at all: what was there before stays until the new one is durable.
       let descriptor = unsafe openat(root, "\(name).new", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o640)
@@ -88,15 +104,10 @@ extension Volume {
   ///
   /// When the download that it is for has ended meanwhile, nothing is linked: its removal is done perhaps, and a cut now
   /// would leave the link for ever.
-  func link(_ id: ObjectID, at path: String) async throws(DiskError) {
+  func link(_ id: ObjectID, at path: String) async throws {
     let root = root
-    try await disk.run { [ledger, removals] () throws(DiskError) in
-      let isWanted = try? ledger.ledger.environment.read { tx in
-        try ledger.ledger.owners(of: id, in: tx).contains { owner in
-          try ledger.ledger.download(owner, in: tx).map { ledger.link(of: $0) == path } ?? false
-        }
-      }
-      guard isWanted ?? false else { return }
+    try await disk.run { [ledger, removals] () throws in
+      guard try Self.isWanted(path, of: id, by: ledger) else { return }
       removals.keep(path)
       let folder = String(path[..<path.lastIndex(of: "/")!])
       guard unsafe mkdirat(root, folder, 0o755) == 0 || errno == EEXIST else {

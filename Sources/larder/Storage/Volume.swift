@@ -107,11 +107,11 @@ final class Volume: Sendable {
   /// The file grows by its blocks and has holes: what is reserved and not yet written is counted in the ledger, so
   /// setting it aside on the disk too would count it twice.
   ///
-  /// - Throws: `ENOENT` when it is gone with what was in it.
-  func open(_ object: StoredObject) async throws(DiskError) -> ObjectFile {
+  /// - Throws: a ``DiskError``, `ENOENT` when it is gone with what was in it; what keeps the ledger from being asked.
+  func open(_ object: StoredObject) async throws -> ObjectFile {
     let (root, name) = (root, StoredPath.object(object.id))
-    return try await disk.run { [ledger] () throws(DiskError) in
-      guard Self.isHeld(object.id, by: ledger) else { throw DiskError("open \(name)", ENOENT) }
+    return try await disk.run { [ledger] in
+      guard try Self.isHeld(object.id, by: ledger) else { throw DiskError("open \(name)", ENOENT) }
       if object.storedBytes == 0, object.state == .mending {
         _ = try Self.restore(object, by: ledger, below: root)
       }

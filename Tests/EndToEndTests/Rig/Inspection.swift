@@ -20,9 +20,11 @@ struct Inspection {
       findings += try ledger.auditFindings(in: tx).map { "the ledger: \($0)" }
       findings += try ledger.pendingDiscards(in: tx).map { "never removed: \($0.path)" }
       for name in try files(below: "objects") {
-        // An object's checksums lie beside it.
-        let stem = name.hasSuffix(".sums") ? String(name.dropLast(5)) : name
-        guard let number = UInt64(stem, radix: 16), let object = try ledger.object(ObjectID(number), in: tx) else {
+        // An object's checksums lie beside it, also those that a cut kept from their name.
+        let stem = name.split(separator: ".").first.map(String.init) ?? name
+        guard StoredPath.objectID(ofFile: name) != nil, let number = UInt64(stem, radix: 16),
+          let object = try ledger.object(ObjectID(number), in: tx)
+        else {
           findings.append("a stray object: \(name)")
           continue
         }
