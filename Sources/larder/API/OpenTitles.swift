@@ -70,7 +70,9 @@ final class OpenTitles {
 
   /// Blocks of an object were lost, perhaps with its file: who asks next opens it anew.
   func damaged(_ object: ObjectID) {
-    heardOfBlocks(of: object)
-    open = open.filter { $0.value.playable.reader?.object.id != object }
+    for (id, entry) in open where entry.playable.reader?.object.id == object {
+      entry.playable.reader?.heardOfLoss()
+      open[id] = nil
+    }
   }
 }

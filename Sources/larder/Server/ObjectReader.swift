@@ -64,11 +64,17 @@ final class ObjectReader {
     (block(at: bytes.lowerBound)...block(at: bytes.upperBound)).allSatisfy { verified.contains($0) }
   }
 
-  /// Blocks of it came in, or were lost.
+  /// Blocks of it came in.
   func heardOfBlocks() {
     stamp = FileStamp(file)
     isDamaged = (try? shelf.ledger.environment.read { try shelf.ledger.object(object.id, in: $0)?.state }) != .complete
     arrivals.ring()
+  }
+
+  /// Blocks of it were lost: they were good once, perhaps, and are so no longer.
+  func heardOfLoss() {
+    if object.size > 0 { for block in missing(in: 0...object.size - 1) { verified.remove(block) } }
+    heardOfBlocks()
   }
 
   /// The blocks of the bytes that the ledger knows to be missing.

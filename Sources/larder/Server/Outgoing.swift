@@ -41,8 +41,9 @@ struct Outgoing {
   private var bytes: [UInt8] = []
   private var sent = 0
   private var body: FileBody?
-  /// Up to here the file was warmed; not asked again, or a busy machine would never get on.
-  private var warmedEnd = 0
+  /// Where the file was warmed just now: what is tried next from there is not asked again, or a busy machine would never
+  /// get on. Only that: while a slow client takes the rest of a block, memory may forget it and the disk change it.
+  private var warmed: Int?
   /// Where the file failed although its block was good; a second time there is the end.
   private var doubted: Int?
   /// Bytes of files that were sent and not yet counted.
@@ -57,7 +58,7 @@ struct Outgoing {
     self.bytes = bytes
     self.body = body
     sent = 0
-    warmedEnd = 0
+    warmed = nil
     doubted = nil
   }
 
@@ -105,15 +106,16 @@ struct Outgoing {
       let block = reader?.block(at: range.first) ?? 0
       let end = reader?.object.bytes(ofBlock: block).upperBound ?? range.first + Self.slice
       let piece = ByteRange(first: range.first, last: min(range.last, end - 1))
-      let isCold = piece.first >= warmedEnd && !file.isResident(piece)
+      let isCold = warmed != piece.first && !file.isResident(piece)
       if let reader, isCold || !reader.isVerified(block) {
-        warmedEnd = end
+        warmed = piece.first
         return .unverified(reader, block)
       }
       if isCold {
-        warmedEnd = end
+        warmed = piece.first
         return .cold(file, piece)
       }
+      warmed = nil
       switch Socket.sendFile(socket, from: file.descriptor, offset: piece.first, count: piece.count) {
       // The file ends before its time, or cannot be read where it could a moment ago: the block is looked at once more,
       // and is fetched again if need be.

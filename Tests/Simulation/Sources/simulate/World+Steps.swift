@@ -176,15 +176,15 @@ extension World {
       }
     }
     plays += 1
-    var warmedEnd = 0
+    var warmed: Int?
     for _ in 0..<wish.portions {
       guard mine == life, !isDead, position < playable.object.size else { return }
       let block = reader.block(at: position)
       let bytes = playable.object.bytes(ofBlock: block)
       let piece = position..<min(bytes.upperBound, position + wish.portion)
-      let isCold = position >= warmedEnd && !disk.isResident(reader.file.descriptor, piece)
+      let isCold = warmed != position && !disk.isResident(reader.file.descriptor, piece)
       if isCold || !reader.isVerified(block) {
-        warmedEnd = bytes.upperBound
+        warmed = position
         guard case .ready = await reader.ready(block) else { return }
         continue
       }
@@ -193,6 +193,7 @@ extension World {
       guard mine == life, !isDead, let isWhole else { return }
       checkers.expect(isWhole || disk.hasHarmed, "1", "the file of a completed title is too short")
       guard isWhole else { return }
+      warmed = nil
       playable.touch()
       checkers.played(given, at: position, of: playable)
       position = piece.upperBound
