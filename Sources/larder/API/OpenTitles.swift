@@ -98,8 +98,7 @@ final class OpenTitles {
 
   /// Blocks of an object were lost, perhaps with its file: who asks next opens it anew.
   func damaged(_ object: ObjectID) {
-    for case let reader? in readers.map(\.reader) where reader.object.id == object { reader.forgetVerified() }
-    heardOfBlocks(of: object)
+    for case let reader? in readers.map(\.reader) where reader.object.id == object { reader.heardOfLoss() }
     open = open.filter { $0.value.playable.reader?.object.id != object }
   }
 }

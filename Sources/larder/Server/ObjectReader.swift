@@ -85,7 +85,7 @@ final class ObjectReader {
     (block(at: bytes.lowerBound)...block(at: bytes.upperBound)).allSatisfy { verified.contains($0) }
   }
 
-  /// Blocks of it came in, or were lost.
+  /// Blocks of it came in.
   func heardOfBlocks() {
     stamp = FileStamp(file)
     if let known = try? shelf.ledger.environment.read({ try shelf.ledger.object(object.id, in: $0)?.state }) {
@@ -94,14 +94,17 @@ final class ObjectReader {
     arrivals.ring()
   }
 
+  /// Blocks of it were lost: they were good once, perhaps, and are so no longer.
+  func heardOfLoss() {
+    if object.size > 0 { for block in missing(in: 0...object.size - 1) { verified.remove(block) } }
+    heardOfBlocks()
+  }
+
   /// The blocks of the bytes that the ledger knows to be missing.
   func missing(in bytes: ClosedRange<Int>) -> [Int] {
     let map = try? shelf.ledger.environment.read { try shelf.ledger.map(of: object, in: $0) }
     return (block(at: bytes.lowerBound)...block(at: bytes.upperBound)).filter { map?.contains($0) == false }
   }
-
-  /// What was known of its blocks holds no more: they come anew.
-  func forgetVerified() { verified = BlockMap(count: object.blockCount) }
 
   /// Somebody plays it from here on, for as long as what is returned is held; nil when it is whole.
   func playhead(at position: Int) -> Playhead? {

@@ -7,6 +7,10 @@ protocol Party: AnyObject {
   var waits: Bool { get }
   /// Nothing of it runs before this moment.
   var readyAt: UInt64 { get set }
+  /// Its place among all, as they joined.
+  var place: Int { get set }
+  /// Whether the machine knows that something may wait.
+  var isAwake: Bool { get set }
   /// Takes one job or batch.
   func turn()
 }
@@ -23,16 +27,13 @@ public final class Machine: @unchecked Sendable {
   private var state: UInt64
   private var heap: [Entry] = []
   private var sequence: UInt64 = 0
-  private var order: [Weak] = []
-  /// Those that could have their turn now; kept for its memory.
+  private var places = 0
+  /// Those in whose queues something may wait, by place; and of these the ones that could have their turn now.
+  private var awake: [any Party] = []
   private var ready: [any Party] = []
   private var running: (any Party)?
   /// How long a worker of that name takes for what it is given next, in nanoseconds.
   private let latency: (String) -> UInt64
-
-  private struct Weak {
-    weak var party: (any Party)?
-  }
 
   private struct Entry {
     let due: UInt64
@@ -60,7 +61,19 @@ public final class Machine: @unchecked Sendable {
     running.readyAt = max(running.readyAt, now) + nanoseconds
   }
 
-  func join(_ party: any Party) { order.append(Weak(party: party)) }
+  func join(_ party: any Party) {
+    party.place = places
+    party.isAwake = false
+    places += 1
+  }
+
+  /// Something waits in the queue of a party that joined.
+  func wake(_ party: any Party) {
+    guard !party.isAwake else { return }
+    party.isAwake = true
+    let index = awake.firstIndex { $0.place > party.place } ?? awake.endIndex
+    awake.insert(party, at: index)
+  }
 
   func delay(_ name: String) -> UInt64 { latency(name) }
 
@@ -70,16 +83,14 @@ public final class Machine: @unchecked Sendable {
     while true {
       ready.removeAll(keepingCapacity: true)
       var earliest: UInt64?
-      var hasLost = false
-      for weak in order {
-        guard let party = weak.party else {
-          hasLost = true
-          continue
+      awake.removeAll { party in
+        if party.waits {
+          if party.readyAt <= now { ready.append(party) } else { earliest = min(earliest ?? .max, party.readyAt) }
+          return false
         }
-        guard party.waits else { continue }
-        if party.readyAt <= now { ready.append(party) } else { earliest = min(earliest ?? .max, party.readyAt) }
+        party.isAwake = false
+        return true
       }
-      if hasLost { order.removeAll { $0.party == nil } }
       let hasJobs = executor.hasJobs
       let hasTimer = heap.first.map { $0.due <= now } ?? false
       let choices = ready.count + (hasJobs ? 1 : 0) + (hasTimer ? 1 : 0)

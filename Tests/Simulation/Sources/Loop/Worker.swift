@@ -41,6 +41,8 @@ private final class Queue<Item: Sendable>: Party, @unchecked Sendable {
   private var waiting: [Item] = []
   private var finishers: [UnsafeContinuation<Void, Never>] = unsafe []
   var readyAt: UInt64 = 0
+  var place = 0
+  var isAwake = false
   /// Some live longer than a world.
   private weak var joined: Machine?
 
@@ -67,11 +69,15 @@ private final class Queue<Item: Sendable>: Party, @unchecked Sendable {
     let machine = join()
     if waiting.isEmpty { readyAt = max(readyAt, machine.now) + machine.delay(name) }
     waiting.append(item)
+    machine.wake(self)
   }
 
   nonisolated(nonsending) func finish() async {
-    _ = join()
-    unsafe await withUnsafeContinuation { continuation in unsafe finishers.append(continuation) }
+    let machine = join()
+    unsafe await withUnsafeContinuation { continuation in
+      unsafe finishers.append(continuation)
+      machine.wake(self)
+    }
   }
 
   func turn() {

@@ -1,0 +1,68 @@
+// What goes out of a file, and when the disk is asked anew.
+
+import Foundation
+import Glibc
+import HTTP
+import Loop
+import Testing
+
+@testable import larder
+
+@Suite struct OutgoingTests {
+  init() { EventLoop.runInBackground() }
+
+  /// A file on a disk, written and durable.
+  private static func file(_ count: Int) throws -> ObjectFile {
+    var template = Array("\(NSTemporaryDirectory())/outgoing-XXXXXX\0".utf8).map { CChar(bitPattern: $0) }
+    let descriptor = unsafe mkstemp(&template)
+    try #require(unsafe descriptor >= 0 && unlink(template) == 0)
+    let file = ObjectFile(owning: descriptor)
+    try file.write([UInt8](repeating: 7, count: count), at: 0)
+    try file.synchronize()
+    return file
+  }
+
+  /// Whether memory can be made to forget a file here: a file system in memory cannot.
+  private static var forgets: Bool {
+    guard let file = try? file(4096) else { return false }
+    file.forget(0..<4096)
+    return !file.isResident(ByteRange(first: 0, last: 4095))
+  }
+
+  @Test("what memory has forgotten before a slow client took it is asked of the disk once more", .enabled(if: forgets))
+  @EventLoop func forgotten() async throws {
+    let size = 200 << 10
+    let file = try Self.file(size)
+    file.forget(0..<size)
+    let playable = Playable(
+      etag: "\"1\"", size: size, lastModified: 0, mediaType: MediaType(fileExtension: "mp4"), file: file)
+    var sockets: [Int32] = [-1, -1]
+    try #require(unsafe socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue), 0, &sockets) == 0)
+    defer { for socket in sockets { close(socket) } }
+    var room: Int32 = 16 << 10
+    try #require(unsafe setsockopt(sockets[0], SOL_SOCKET, SO_SNDBUF, &room, 4) == 0)
+
+    var output = Outgoing()
+    output.set([], then: FileBody(playable: playable, range: ByteRange(first: 0, last: size - 1), parts: nil))
+    var (got, asked) = (0, 0)
+    var buffer = [UInt8](repeating: 0, count: size)
+    loop: while true {
+      switch output.pump(into: sockets[0]) {
+      case .cold(let file, let range):
+        asked += 1
+        #expect(range.first == got)
+        await ColdReader.warm(file, range)
+      case .blocked:
+        file.forget(0..<size)
+        let read = unsafe Glibc.read(sockets[1], &buffer, size)
+        try #require(read > 0)
+        got += read
+      case .done: break loop
+      case .turnOver, .unverified, .failed:
+        Issue.record("neither cold nor sent")
+        break loop
+      }
+    }
+    #expect(asked > 1, "\(asked) times for \(size) bytes in portions")
+  }
+}
