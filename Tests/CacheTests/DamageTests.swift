@@ -74,6 +74,60 @@ import Testing
     #expect(try box.object(other.object) == nil && mends(box) == [] && box.findings() == [])
   }
 
+  /// The last owner has to go for somebody who wants the same object: what lacks bytes stays for the one who comes.
+  @Test(arguments: [false, true])
+  func whoeverComesTakesOverFromWhoGoes(asksLater: Bool) throws {
+    let box = try Box(Policy.generous.with { $0.defaultQuota = size + block })
+    let made = try box.complete("ann", "a", size: size)
+    #expect(try damage([1], of: made.object, in: box))
+    let other = try Title(contentID: "a", quality: "1080p")
+    let version = try #require(try box.object(made.object)).origin
+    var next = try #require(try box.start("ann", other, size: asksLater ? nil : size, key: "a.mp4").download)
+    if asksLater {
+      #expect(try next.object == .none && box.isLive(made))
+      try box.change { tx, change in try box.ledger.identify(next.id, as: version, in: tx, &change) }
+      next = try box.download(next.id)
+    }
+    #expect(next.object == made.object && next.status == .pending)
+    #expect(try box.download(made.id).trouble?.code == .evicted)
+    let object = try #require(try box.object(made.object))
+    #expect(object.state == .mending && object.owners == 1 && object.storedBytes == size - block)
+    #expect(box.consequences.goneObjects == [] && !box.consequences.discards.contains { $0.bytes > 0 })
+    #expect(try box.usage() == BoxUsage(filling: size, fillingStored: size - block) && box.findings() == [])
+    #expect(
+      try box.read { try box.ledger.queue(limit: 9, in: $0) } == [QueueEntry(download: next.id, object: made.object)])
+    // Nobody waits for it any more: now it goes.
+    try box.wish(.cancel, next)
+    #expect(try box.object(made.object) == nil && box.findings() == [])
+  }
+
+  /// A ledger that says that a download waits for an object which is not there.
+  @Test(arguments: [Wish.resume, .pause])
+  func whoWaitsForNothingAsksAgain(_ wish: Wish) throws {
+    let box = try Box()
+    let made = try #require(try box.start("ann", "a", size: size).download)
+    let sound = try #require(try box.start("ann", "b", size: size).download)
+    try box.change { tx, change in try box.ledger.begin([made.id, sound.id], in: tx, &change) }
+    try box.wish(wish, made)
+    try box.change { tx, change throws in
+      // As if its record had been lost.
+      try box.ledger.put(nil, over: try box.ledger.object(made.object, in: tx), in: tx, &change)
+    }
+    #expect(try box.findings() == [.unfounded(made.id, made.object)])
+    try box.change { tx, change in try box.ledger.unbind([made.id, sound.id], in: tx, &change) }
+    let now = try box.download(made.id)
+    #expect(now.object == .none && now.totalBytes == nil && now.status == (wish == .pause ? .paused : .pending))
+    #expect(try box.usage("ann") == Usage(reserved: size) && box.findings() == [])
+    #expect(try box.download(sound.id).object == sound.object && box.consequences.queueChanged)
+    try box.change { tx, change in try box.ledger.unbind([made.id, sound.id], in: tx, &change) }
+    #expect(box.consequences.downloads == [:] && !box.consequences.queueChanged)
+    try box.wish(.resume, made)
+    try box.change { tx, change throws in
+      try box.ledger.identify(made.id, as: OriginObject(size: size, key: "a.mp4"), in: tx, &change)
+    }
+    #expect(try box.object(box.download(made.id).object)?.owners == 1 && box.findings() == [])
+  }
+
   @Test func aNewVersionTakesThePlaceOfWhatCannotBeMended() throws {
     let box = try Box(Policy.generous.with { $0.defaultQuota = 5 * block })
     let made = try box.complete("ann", "a", size: size)

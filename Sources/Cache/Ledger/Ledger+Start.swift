@@ -101,6 +101,9 @@ extension Ledger {
     let known = try object(of: found.version, in: tx)
     let size = found.version.size
     guard (0...StoredObject.largestSize).contains(size) else { return .storageFull(needed: size) }
+    // Whoever has to go for it may be the last owner of this very object.
+    change.awaited = known?.id ?? .none
+    defer { change.awaited = .none }
     if let refusal = try admit(
       download.user, size: size, room: known == nil ? size : 0, in: tx, &change)
     {
@@ -131,6 +134,25 @@ extension Ledger {
       return try fail(old, refusal.trouble, in: tx, &change)
     }
     try put(new, over: old, in: tx, &change)
+  }
+
+  /// Downloads that wait for an object which is not there: their version is asked for again, instead of waiting for ever.
+  /// It takes a ledger that was damaged, or written by an older Larder, for there to be any.
+  public func unbind(
+    _ ids: [DownloadID], in tx: borrowing WriteTransaction, _ change: inout Change
+  ) throws {
+    for id in ids {
+      guard let old = try download(id, in: tx), old.isLive, old.status.isUnfinished, old.object != .none,
+        try object(old.object, in: tx) == nil
+      else { continue }
+      var new = old
+      new.object = .none
+      new.totalBytes = nil
+      if new.status == .downloading { new.status = .pending }
+      new.updated = change.now
+      try put(new, over: old, in: tx, &change)
+      try record(.renewed, old, bytes: 0, cause: "what the box held of it is not there", in: tx, change)
+    }
   }
 
   /// The origin replaced an object that lacks bytes: every download of it begins again with the new version.

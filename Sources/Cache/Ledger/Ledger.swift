@@ -183,7 +183,7 @@ public final class Ledger: Sendable {
     guard let old = try object(id, in: tx) else { return }
     var new = old
     new.owners += step
-    if new.owners == 0, new.state != .complete {
+    if new.owners == 0, new.state != .complete, id != change.awaited {
       try put(nil, over: old, in: tx, &change)
     } else {
       try put(new, over: old, in: tx, &change)

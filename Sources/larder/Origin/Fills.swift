@@ -26,6 +26,11 @@ final class Fills {
   private var scheduleAgain = false
   private var isStopped = false
   private var isFirstLook = true
+  /// Grows with every change of the ledger that the queue may look different after.
+  private var news: UInt64 = 0
+  /// What was brought in for nothing: nothing happened meanwhile, and it is wanted as before. It is not tried again before
+  /// something happens: whatever stands in a damaged ledger, this does not run in a circle.
+  private var fruitless: Set<Errand.Subject> = []
 
   /// How many errands may wait for a sick origin besides the active ones.
   nonisolated static let patience = 64
@@ -143,6 +148,13 @@ final class Fills {
 
   // MARK: Scheduling
 
+  /// The queue may look different.
+  func queueChanged() {
+    news += 1
+    fruitless = []
+    schedule()
+  }
+
   /// Looks at the queue and starts what has its turn; calls that come while it looks make it look once more.
   func schedule() {
     guard !isScheduling else {
@@ -163,6 +175,7 @@ final class Fills {
     guard !isStopped else { return }
     let ledger = writer.ledger
     var toBegin: [DownloadID] = []
+    var unfounded: [DownloadID] = []
     try ledger.environment.read { tx in
       for (subject, errand) in errands {
         guard case .object(let id) = subject else {
@@ -181,7 +194,8 @@ final class Fills {
       for errand in errands.filter({ isCounted($1, $0) }).values.sorted(by: { $0.turn.number > $1.turn.number })
       where holding > settings.active { errand.turn.giveUp() }
       // What was whole goes before what never was, and takes no turn away from it: it is little, and somebody misses it.
-      for object in try ledger.mends(limit: Self.look, in: tx) where errands[.object(object)] == nil {
+      for object in try ledger.mends(limit: Self.look, in: tx)
+      where errands[.object(object)] == nil && !fruitless.contains(.object(object)) {
         guard errands.values.count(where: \.isMend) < settings.active else { break }
         start(.object(object), isMend: true)
       }
@@ -190,16 +204,24 @@ final class Fills {
         // What is whole needs only its link, no turn and no origin. A commit that makes it so starts that by itself
         // (`link`), so only the first look after a crash has to search beyond what has its turn.
         guard hasTurn || isFirstLook else { break }
-        guard errands[subject] == nil else { continue }
-        let isWhole = try isFirstLook && ledger.object(entry.object, in: tx)?.state == .complete
+        guard errands[subject] == nil, !fruitless.contains(subject) else { continue }
+        let object = try ledger.object(entry.object, in: tx)
+        guard entry.object == .none || object != nil else {
+          unfounded.append(entry.download)
+          continue
+        }
+        let isWhole = isFirstLook && object?.state == .complete
         guard isWhole || hasTurn else { continue }
         start(subject)
       }
       isFirstLook = false
     }
-    if !toBegin.isEmpty {
-      let ids = toBegin
-      try await writer.change { ledger, tx, change in try ledger.begin(ids, in: tx, &change) }
+    if !toBegin.isEmpty || !unfounded.isEmpty {
+      let (ids, unfounded) = (toBegin, unfounded)
+      try await writer.change { ledger, tx, change in
+        try ledger.begin(ids, in: tx, &change)
+        try ledger.unbind(unfounded, in: tx, &change)
+      }
     }
   }
 
@@ -229,9 +251,11 @@ final class Fills {
     }
     errand.turn.changed = { [weak self] in self?.schedule() }
     errands[subject] = errand
+    let begun = news
     errand.task = EventLoop.spawn { [self] in
       await errand.run()
       errands[subject] = nil
+      if news == begun { fruitless.insert(subject) }
       schedule()
     }
     // It may have ended before it had a task to wait for.

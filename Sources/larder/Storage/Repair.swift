@@ -46,6 +46,8 @@ final class Repair {
   func run() async throws -> InspectionSummary {
     let began = Clock.steady
     let ledgerFindings = try await mendLedger()
+    // What is on the way in waits until the ledger is sound.
+    box.fills.schedule()
     var found = try await inspect()
     found.differences += ledgerFindings
     try await waitForOrigin()
