@@ -142,6 +142,68 @@ import Testing
     #expect(try box.object(made.object) == nil && box.usage("ann") == Usage(reserved: block) && box.findings() == [])
   }
 
+  private func renew(_ id: ObjectID, size: Int, in box: Box) throws -> Refusal? {
+    try box.change { tx, change throws in
+      try box.ledger.renew(id, as: OriginObject(size: size, key: "a.mp4", etag: "\"2\""), in: tx, &change)
+    }
+  }
+
+  /// The new version does not fit: nothing happens, and nobody goes for it in vain.
+  @Test(arguments: [false, true])
+  func aNewVersionThatIsNotAdmittedChangesNothing(isQuota: Bool) throws {
+    let limit = 2 * size + block
+    let box = try Box(
+      Policy.generous.with { if isQuota { $0.defaultQuota = limit } else { $0.capacity = limit } })
+    let other = try box.complete("ann", "b", size: block)
+    try box.wish(.pin, other)
+    let bystander = try box.complete("ann", "c", size: block)
+    let made = try box.complete("ann", "a", size: size)
+    #expect(try damage([0], of: made.object, in: box))
+    let object = try box.object(made.object)
+    let needed = 2 * size + 1
+    #expect(
+      try renew(made.object, size: needed, in: box)
+        == (isQuota
+          ? .quotaExceeded(limit: limit, used: 2 * block, reserved: 0, needed: needed) : .storageFull(needed: needed)))
+    #expect(try box.download(made.id) == made && box.object(made.object) == object && box.isLive(bystander))
+    #expect(box.consequences.downloads == [:] && box.consequences.discards == [] && box.consequences.goneObjects == [])
+    #expect(box.consequences.evictions == [:] && !box.consequences.queueChanged)
+    #expect(try box.usage("ann") == Usage(used: size + 2 * block) && box.findings() == [])
+    // A byte less, and the bystander goes for it.
+    #expect(try renew(made.object, size: needed - 1, in: box) == nil)
+    #expect(try box.download(made.id).totalBytes == needed - 1 && !box.isLive(bystander) && box.isLive(other))
+    #expect(try box.object(made.object) == nil && box.findings() == [])
+  }
+
+  /// Of two owners one may move and the other may not: each has one version, and the old one goes with its last owner.
+  @Test func whoMayMoveMovesAndTheOtherStays() throws {
+    let box = try Box(Policy.generous.with { $0.quotas["bob"] = size })
+    let anns = try box.complete("ann", "a", size: size)
+    let bobs = try box.complete("bob", "a", size: size)
+    let waits = try #require(
+      try box.start("cyd", Title(contentID: "a", quality: "1080p"), size: size, key: "a.mp4").download)
+    #expect(anns.object == bobs.object && waits.object == anns.object)
+    #expect(try damage([0], of: anns.object, in: box))
+    #expect(try renew(anns.object, size: size + 1, in: box)?.trouble.code == .quotaExceeded)
+    #expect(try box.download(bobs.id) == bobs && box.object(anns.object)?.owners == 1)
+    let moved = try box.download(anns.id)
+    #expect(moved.status == .pending && moved.totalBytes == size + 1 && moved.object != bobs.object)
+    #expect(try box.download(waits.id).object == moved.object)
+    #expect(!box.consequences.discards.map(\.path).contains(box.policy.link(of: bobs)))
+    #expect(try box.findings() == [])
+    // Where the new one has no room beside the old one, nobody moves.
+    let tight = try Box(
+      Policy.generous.with { ($0.quotas["bob"], $0.capacity, $0.evicts) = (size, size + block, false) })
+    let first = try tight.complete("ann", "a", size: size)
+    let second = try tight.complete("bob", "a", size: size)
+    #expect(try damage([0], of: first.object, in: tight))
+    #expect(try renew(first.object, size: size + 1, in: tight)?.trouble.code == .storageFull)
+    #expect(try tight.download(first.id) == first && tight.download(second.id) == second && tight.findings() == [])
+    tight.policy.quotas["bob"] = 2 * size
+    #expect(try renew(first.object, size: size + 1, in: tight) == nil)
+    #expect(try tight.download(first.id).object == tight.download(second.id).object && tight.findings() == [])
+  }
+
   @Test func anUnfinishedObjectForgetsWhatTheDiskLost() throws {
     let box = try Box()
     guard case .created(let made) = try box.start("ann", "a", size: size) else { throw NotAdmitted() }
