@@ -131,7 +131,6 @@ final class Daemon {
   ) async throws -> InspectionSummary {
     takeUp()
     await volume.caughtUp()
-    fills.schedule()
     return try await box.repair(report, bytesPerSecond: bytesPerSecond, tell: tell)
   }
 

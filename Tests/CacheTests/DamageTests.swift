@@ -75,6 +75,60 @@ import Testing
     #expect(try box.object(other.object) == nil && mends(box) == [] && box.findings() == [])
   }
 
+  /// The last owner has to go for somebody who wants the same object: what lacks bytes stays for the one who comes.
+  @Test(arguments: [false, true])
+  func whoeverComesTakesOverFromWhoGoes(asksLater: Bool) throws {
+    let box = try Box(Policy.generous.with { $0.defaultQuota = size + block })
+    let made = try box.complete("ann", "a", size: size)
+    #expect(try damage([1], of: made.object, in: box))
+    let other = try Title(contentID: "a", quality: "1080p")
+    let version = try #require(try box.object(made.object)).origin
+    var next = try #require(try box.start("ann", other, size: asksLater ? nil : size, key: "a.mp4").download)
+    if asksLater {
+      #expect(try next.object == .none && box.isLive(made))
+      try box.change { tx, change in try box.ledger.identify(next.id, as: version, in: tx, &change) }
+      next = try box.download(next.id)
+    }
+    #expect(next.object == made.object && next.status == .pending)
+    #expect(try box.download(made.id).trouble?.code == .evicted)
+    let object = try #require(try box.object(made.object))
+    #expect(object.state == .mending && object.owners == 1 && object.storedBytes == size - block)
+    #expect(box.consequences.goneObjects == [] && !box.consequences.discards.contains { $0.bytes > 0 })
+    #expect(try box.usage() == BoxUsage(filling: size, fillingStored: size - block) && box.findings() == [])
+    #expect(
+      try box.read { try box.ledger.queue(limit: 9, in: $0) } == [QueueEntry(download: next.id, object: made.object)])
+    // Nobody waits for it any more: now it goes.
+    try box.wish(.cancel, next)
+    #expect(try box.object(made.object) == nil && box.findings() == [])
+  }
+
+  /// A ledger that says that a download waits for an object which is not there.
+  @Test(arguments: [Wish.resume, .pause])
+  func whoWaitsForNothingAsksAgain(_ wish: Wish) throws {
+    let box = try Box()
+    let made = try #require(try box.start("ann", "a", size: size).download)
+    let sound = try #require(try box.start("ann", "b", size: size).download)
+    try box.change { tx, change in try box.ledger.begin([made.id, sound.id], in: tx, &change) }
+    try box.wish(wish, made)
+    try box.change { tx, change throws in
+      // As if its record had been lost.
+      try box.ledger.put(nil, over: try box.ledger.object(made.object, in: tx), in: tx, &change)
+    }
+    #expect(try box.findings() == [.unfounded(made.id, made.object)])
+    try box.change { tx, change in try box.ledger.unbind([made.id, sound.id], in: tx, &change) }
+    let now = try box.download(made.id)
+    #expect(now.object == .none && now.totalBytes == nil && now.status == (wish == .pause ? .paused : .pending))
+    #expect(try box.usage("ann") == Usage(reserved: size) && box.findings() == [])
+    #expect(try box.download(sound.id).object == sound.object && box.consequences.queueChanged)
+    try box.change { tx, change in try box.ledger.unbind([made.id, sound.id], in: tx, &change) }
+    #expect(box.consequences.downloads == [:] && !box.consequences.queueChanged)
+    try box.wish(.resume, made)
+    try box.change { tx, change throws in
+      try box.ledger.identify(made.id, as: OriginObject(size: size, key: "a.mp4"), in: tx, &change)
+    }
+    #expect(try box.object(box.download(made.id).object)?.owners == 1 && box.findings() == [])
+  }
+
   @Test func aNewVersionTakesThePlaceOfWhatCannotBeMended() throws {
     let box = try Box(Policy.generous.with { $0.defaultQuota = 5 * block })
     let made = try box.complete("ann", "a", size: size)
@@ -87,6 +141,68 @@ import Testing
     #expect(now.status == .pending && now.totalBytes == block && now.completed == nil && now.object != made.object)
     #expect(box.consequences.discards.map(\.path).contains(StoredPath.object(made.object)))
     #expect(try box.object(made.object) == nil && box.usage("ann") == Usage(reserved: block) && box.findings() == [])
+  }
+
+  private func renew(_ id: ObjectID, size: Int, in box: Box) throws -> Refusal? {
+    try box.change { tx, change throws in
+      try box.ledger.renew(id, as: OriginObject(size: size, key: "a.mp4", etag: "\"2\""), in: tx, &change)
+    }
+  }
+
+  /// The new version does not fit: nothing happens, and nobody goes for it in vain.
+  @Test(arguments: [false, true])
+  func aNewVersionThatIsNotAdmittedChangesNothing(isQuota: Bool) throws {
+    let limit = 2 * size + block
+    let box = try Box(
+      Policy.generous.with { if isQuota { $0.defaultQuota = limit } else { $0.capacity = limit } })
+    let other = try box.complete("ann", "b", size: block)
+    try box.wish(.pin, other)
+    let bystander = try box.complete("ann", "c", size: block)
+    let made = try box.complete("ann", "a", size: size)
+    #expect(try damage([0], of: made.object, in: box))
+    let object = try box.object(made.object)
+    let needed = 2 * size + 1
+    #expect(
+      try renew(made.object, size: needed, in: box)
+        == (isQuota
+          ? .quotaExceeded(limit: limit, used: 2 * block, reserved: 0, needed: needed) : .storageFull(needed: needed)))
+    #expect(try box.download(made.id) == made && box.object(made.object) == object && box.isLive(bystander))
+    #expect(box.consequences.downloads == [:] && box.consequences.discards == [] && box.consequences.goneObjects == [])
+    #expect(box.consequences.evictions == [:] && !box.consequences.queueChanged)
+    #expect(try box.usage("ann") == Usage(used: size + 2 * block) && box.findings() == [])
+    // A byte less, and the bystander goes for it.
+    #expect(try renew(made.object, size: needed - 1, in: box) == nil)
+    #expect(try box.download(made.id).totalBytes == needed - 1 && !box.isLive(bystander) && box.isLive(other))
+    #expect(try box.object(made.object) == nil && box.findings() == [])
+  }
+
+  /// Of two owners one may move and the other may not: each has one version, and the old one goes with its last owner.
+  @Test func whoMayMoveMovesAndTheOtherStays() throws {
+    let box = try Box(Policy.generous.with { $0.quotas["bob"] = size })
+    let anns = try box.complete("ann", "a", size: size)
+    let bobs = try box.complete("bob", "a", size: size)
+    let waits = try #require(
+      try box.start("cyd", Title(contentID: "a", quality: "1080p"), size: size, key: "a.mp4").download)
+    #expect(anns.object == bobs.object && waits.object == anns.object)
+    #expect(try damage([0], of: anns.object, in: box))
+    #expect(try renew(anns.object, size: size + 1, in: box)?.trouble.code == .quotaExceeded)
+    #expect(try box.download(bobs.id) == bobs && box.object(anns.object)?.owners == 1)
+    let moved = try box.download(anns.id)
+    #expect(moved.status == .pending && moved.totalBytes == size + 1 && moved.object != bobs.object)
+    #expect(try box.download(waits.id).object == moved.object)
+    #expect(!box.consequences.discards.map(\.path).contains(box.policy.link(of: bobs)))
+    #expect(try box.findings() == [])
+    // Where the new one has no room beside the old one, nobody moves.
+    let tight = try Box(
+      Policy.generous.with { ($0.quotas["bob"], $0.capacity, $0.evicts) = (size, size + block, false) })
+    let first = try tight.complete("ann", "a", size: size)
+    let second = try tight.complete("bob", "a", size: size)
+    #expect(try damage([0], of: first.object, in: tight))
+    #expect(try renew(first.object, size: size + 1, in: tight)?.trouble.code == .storageFull)
+    #expect(try tight.download(first.id) == first && tight.download(second.id) == second && tight.findings() == [])
+    tight.policy.quotas["bob"] = 2 * size
+    #expect(try renew(first.object, size: size + 1, in: tight) == nil)
+    #expect(try tight.download(first.id).object == tight.download(second.id).object && tight.findings() == [])
   }
 
   @Test func anUnfinishedObjectForgetsWhatTheDiskLost() throws {

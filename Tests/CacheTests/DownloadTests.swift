@@ -313,7 +313,7 @@ import Testing
       #expect(recorded == nil)
       try ledger.finish(made.object, in: tx, &change)
       #expect(try !ledger.mismatch(made.object, "late", in: tx, &change))
-      try ledger.renew(made.object, as: OriginObject(size: 1, key: "a.mp4", etag: "\"2\""), in: tx, &change)
+      _ = try ledger.renew(made.object, as: OriginObject(size: 1, key: "a.mp4", etag: "\"2\""), in: tx, &change)
       try ledger.identify(made.id, as: OriginObject(size: 1, key: "a.mp4"), in: tx, &change)
       try ledger.begin([made.id], in: tx, &change)
       try ledger.fail([made.id], Trouble(.accessDenied, "late"), in: tx, &change)

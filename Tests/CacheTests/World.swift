@@ -235,7 +235,7 @@ struct World {
       }
       let version = version(key, isNew: roll(0..<3) > 0)
       let owners = box.owners(id).map(\.id)
-      try ledger.renew(id, as: origin(version), in: tx, &change)
+      try #require(try ledger.renew(id, as: origin(version), in: tx, &change) == nil)
       let fresh = try owners.compactMap { try ledger.download($0, in: tx)?.object }.first { $0 != .none }
       box.renew(id, as: version, copy: fresh ?? .none)
       noteCopies()

@@ -199,6 +199,43 @@ import Testing
       try ann.storage() == Storage(limit: 20 << 30, used: new.size, reserved: 0, available: (20 << 30) - new.size))
   }
 
+  @Test("a new version that does not fit the quota takes nothing away: what there is of the old one stays and plays")
+  func replacedByTooMuch() throws {
+    let (box, ann, title, id) = try filled(["quota": ["default": "\"2MiB\""]])
+    let new = title.replaced(size: 9 * block)
+    try box.origin.put(new)
+    try spoil(try object(box), at: 0)
+    #expect(try ann.play(id, headers: range(0, 9)).status == 503)
+    try ann.wait(id, forError: "quota_exceeded")
+    let repair = try box.verify("--repair")
+    #expect(repair.ending == .exited(1) && repair.summary?.mended?.int == 0, "\(repair)")
+    #expect(repair.summary?.waiting_blocks?.int == 1 && "\(repair)".contains("do not fit the quota"), "\(repair)")
+    let kept = try ann.wait(id, forError: "quota_exceeded")
+    #expect(kept.status?.text == "completed" && kept.total_bytes?.int == title.size)
+    #expect(try ann.storage().used == title.size && ann.storage().reserved == 0)
+    let answer = try ann.play(id, headers: range(block, title.size - 1))
+    #expect(answer.status == 206 && answer.body == title.bytes[block...title.size - 1])
+    // And comes when it fits.
+    try box.change(["quota": ["default": "\"4MiB\""]])
+    box.reload()
+    try ann.wait(id, "the new version") { $0.total_bytes?.int == new.size && $0.status?.text == "completed" }
+    #expect(try ann.play(id).body == new.bytes)
+  }
+
+  @Test("a repair calls nothing mended whose download has failed meanwhile")
+  func failedMeanwhile() throws {
+    let (box, ann, _, id) = try filled()
+    _ = try box.terminate()
+    try spoil(try object(box), at: block)
+    box.proxy.fault(Fault(action: .flip(at: 777)) { $0.method == "GET" && $0.range != nil })
+    let repair = try box.verify("--repair")
+    #expect(repair.ending == .exited(1) && repair.summary?.not_mended?.int == 1, "\(repair)")
+    #expect(repair.summary?.mended?.int == 0 && "\(repair)".contains("its download failed"), "\(repair)")
+    try box.start()
+    let failed = try ann.download(id)
+    #expect(failed.status?.text == "failed" && failed.error?.code?.text == "integrity_mismatch")
+  }
+
   @Test("a disk that gives back what it had lost is believed before the origin is asked")
   func backAgain() throws {
     let (box, ann, title, id) = try filled()

@@ -244,6 +244,30 @@ private struct Shelf {
     #expect(try box.verify().isClean)
   }
 
+  @Test("what would count below nothing is refused and ends nothing, until a repair has counted anew")
+  func counterTooLow() throws {
+    let shelf = try Shelf(1, size: 3 * block)
+    let (box, size) = (shelf.box, shelf.titles[0].size)
+    _ = try box.terminate()
+    func record(_ used: Int) -> [UInt8] {
+      [1] + (0..<8).map { UInt8(truncatingIfNeeded: used >> ($0 * 8)) } + Array(repeating: 0, count: 8)
+    }
+    try box.patchLedger(record(size), with: record(size - 12345))
+    try box.start()
+    let target = "/api/downloads/\(shelf.ids[0].0)/delete"
+    for _ in 0..<2 {
+      let refused = try shelf.ann.ask("DELETE", target)
+      #expect(refused.status == 500 && refused.code == "internal", "\(refused)")
+    }
+    let line = try box.logged(event: "request.failed")
+    #expect(line.message?.text?.contains("run larder verify") == true, "\(line)")
+    #expect(try shelf.ann.play(shelf.ids[0].0).body == shelf.titles[0].bytes)
+    #expect(try box.verify("--repair").summary?.mended?.int == 3)
+    try shelf.expectWell()
+    try shelf.ann.expect(200, "DELETE", target)
+    #expect(try shelf.ann.storage() == .of(100 << 20, used: 0, reserved: 0) && box.verify().isClean)
+  }
+
   @Test("a title is mended only once at a time, and a repair without a socket says what to do")
   func oneAtATime() throws {
     let shelf = try Shelf(1, size: 4 * block)

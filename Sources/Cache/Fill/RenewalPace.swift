@@ -26,6 +26,9 @@ public struct RenewalPace: Sendable {
     return wait
   }
 
+  /// The key was not renewed after all.
+  public mutating func takeBack(_ key: String) { renewals[Array(key.utf8)]?.count -= 1 }
+
   private func isQuiet(_ last: Timestamp, _ now: Timestamp) -> Bool {
     last.adding(milliseconds: Self.quiet) < now
   }

@@ -83,6 +83,8 @@ public struct Change: Sendable {
   public internal(set) var damagedObjects: [ObjectID] = []
   /// How many downloads and objects had to go, by the reason.
   public internal(set) var evictions: [EvictionCause: Int] = [:]
+  /// Lacks bytes and is about to get an owner: it does not go with the last one that it has until then.
+  var awaited = ObjectID.none
   /// Whether the queue of fills may look different.
   public internal(set) var queueChanged = false
 

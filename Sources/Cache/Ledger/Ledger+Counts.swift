@@ -82,6 +82,9 @@ extension Ledger {
       if let old { now.add(old, -1) }
       now.add(new)
       if now == known { return }
+      guard now.live >= 0, now.unfinished >= 0, now.gone >= 0 else {
+        throw CorruptRecord(table: UserCounts.table, reason: "fewer than the user has")
+      }
     } else {
       now = try recounted(new.user, in: tx)
     }

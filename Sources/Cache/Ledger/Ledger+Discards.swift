@@ -40,7 +40,7 @@ extension Ledger {
       try tx.delete(discards, key)
       box.discarded -= known.bytes
     }
-    try tx.put(meta, Array("box".utf8), box.record)
+    try put(box, in: tx)
   }
 }
 

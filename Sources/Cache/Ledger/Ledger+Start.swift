@@ -107,6 +107,9 @@ extension Ledger {
     let known = try object(of: found.version, in: tx)
     let size = found.version.size
     guard (0...StoredObject.largestSize).contains(size) else { return .storageFull(needed: size) }
+    // Whoever has to go for it may be the last owner of this very object.
+    change.awaited = known?.id ?? .none
+    defer { change.awaited = .none }
     if let refusal = try admit(
       download.user, size: size, room: known == nil ? size : nil, in: tx, &change)
     {
@@ -133,33 +136,96 @@ extension Ledger {
   public func identify(
     _ id: DownloadID, as found: OriginObject, in tx: borrowing WriteTransaction, _ change: inout Change
   ) throws {
-    guard let old = try download(id, in: tx), old.isLive, old.status.isUnfinished, old.object == .none else { return }
+    guard let refusal = try bind(id, to: found, in: tx, &change), let old = try download(id, in: tx) else { return }
+    try fail(old, refusal.trouble, in: tx, &change)
+  }
+
+  /// Gives a download that waits for its version the object of that.
+  ///
+  /// - Returns: why it was not admitted; it waits as before then.
+  private func bind(
+    _ id: DownloadID, to found: OriginObject, in tx: borrowing WriteTransaction, _ change: inout Change
+  ) throws -> Refusal? {
+    guard let old = try download(id, in: tx), old.isLive, old.status.isUnfinished, old.object == .none else {
+      return nil
+    }
     try check(found, isOf: old.key)
     var new = old
     new.updated = change.now
     new.trouble = nil
-    if let refusal = try attach(&new, to: found, in: tx, &change) {
-      return try fail(old, refusal.trouble, in: tx, &change)
-    }
+    if let refusal = try attach(&new, to: found, in: tx, &change) { return refusal }
     try put(new, over: old, in: tx, &change)
+    return nil
   }
 
-  /// The origin replaced an object that lacks bytes: every download of it begins again with the new version.
+  /// Downloads that wait for an object which is not there: their version is asked for again, instead of waiting for ever.
+  /// It takes a ledger that was damaged, or written by an older Larder, for there to be any.
+  public func unbind(
+    _ ids: [DownloadID], in tx: borrowing WriteTransaction, _ change: inout Change
+  ) throws {
+    for id in ids {
+      guard let old = try download(id, in: tx), old.isLive, old.status.isUnfinished, old.object != .none,
+        try object(old.object, in: tx) == nil
+      else { continue }
+      var new = old
+      new.object = .none
+      new.totalBytes = nil
+      if new.status == .downloading { new.status = .pending }
+      new.updated = change.now
+      try put(new, over: old, in: tx, &change)
+      try record(.renewed, old, bytes: 0, cause: "what the box held of it is not there", in: tx, change)
+    }
+  }
+
+  /// The origin replaced an object that lacks bytes: its downloads begin again with the new version. A completed one
+  /// moves only when the new version is admitted; else it keeps what there is of the old one.
+  ///
+  /// - Returns: why completed downloads stay; nil when none does.
   public func renew(
     _ id: ObjectID, as found: OriginObject, in tx: borrowing WriteTransaction, _ change: inout Change
-  ) throws {
+  ) throws -> Refusal? {
     guard let object = try object(id, in: tx), object.state != .complete, object.origin.version != found.version else {
-      return
+      return nil
     }
     guard found.version.isOf(bucket: object.origin.version.bucket, key: object.origin.version.key) else {
       throw ForeignAnswer()
     }
-    let owners = try owners(of: id, in: tx)
-    for owner in owners {
-      guard let old = try download(owner, in: tx) else { continue }
+    var moving = try owners(of: id, in: tx)
+    var refusal: Refusal?
+    while !moving.isEmpty {
+      do {
+        // A try may evict some before it finds that others cannot move: then none of it has happened.
+        change = try tx.nested { tx in
+          var trial = change
+          try move(moving, off: object, to: found, in: tx, &trial)
+          return trial
+        }
+        break
+      } catch let refused as Unmoved {
+        refusal = refused.refusal
+        moving.removeAll { refused.downloads.contains($0) }
+      }
+    }
+    return refusal
+  }
+
+  /// Completed downloads that cannot begin again with a new version, because it is not admitted.
+  private struct Unmoved: Error {
+    var downloads: [DownloadID]
+    var refusal: Refusal
+  }
+
+  private func move(
+    _ downloads: [DownloadID], off object: StoredObject, to found: OriginObject, in tx: borrowing WriteTransaction,
+    _ change: inout Change
+  ) throws {
+    var completed: [DownloadID] = []
+    for id in downloads {
+      guard let old = try download(id, in: tx) else { continue }
       var loose = old
       if old.status == .completed {
         // Damaged beyond mending: what was whole is so no longer, and its link may not outlive that.
+        completed.append(id)
         loose.status = .pending
         loose.completed = nil
         try discard(change.policy.link(of: old), bytes: 0, in: tx, &change)
@@ -170,6 +236,15 @@ extension Ledger {
       try put(loose, over: old, in: tx, &change)
       try record(.renewed, old, bytes: object.size, cause: "the origin has a new version", in: tx, change)
     }
-    for owner in owners { try identify(owner, as: found, in: tx, &change) }
+    var unmoved: Unmoved?
+    for id in downloads {
+      guard let refusal = try bind(id, to: found, in: tx, &change) else { continue }
+      if completed.contains(id) {
+        unmoved = Unmoved(downloads: (unmoved?.downloads ?? []) + [id], refusal: refusal)
+      } else if let refused = try download(id, in: tx) {
+        try fail(refused, refusal.trouble, in: tx, &change)
+      }
+    }
+    if let unmoved { throw unmoved }
   }
 }

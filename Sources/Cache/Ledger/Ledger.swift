@@ -146,7 +146,7 @@ public final class Ledger: Sendable {
     let before = old?.charge ?? .nothing
     if before != new.charge {
       var usage = try usage(of: new.user, in: tx)
-      usage.remove(before)
+      try usage.remove(before)
       usage.add(new.charge)
       try tx.put(users, Key.user(new.user), usage.record)
     }
@@ -165,11 +165,14 @@ public final class Ledger: Sendable {
     _ new: StoredObject?, over old: StoredObject?, in tx: borrowing WriteTransaction, _ change: inout Change
   ) throws {
     guard let id = new?.id ?? old?.id else { return }
+    if let new, new.owners < 0 || !(0...new.size).contains(new.storedBytes) {
+      throw CorruptRecord(table: StoredObject.table, reason: "it counts less than there is")
+    }
     var box = try boxUsage(in: tx)
     old?.charge(to: &box, sign: -1)
     new?.charge(to: &box, sign: 1)
     if new == nil, let old { box.discarded += old.bytesOnDisk }
-    try tx.put(meta, Array("box".utf8), box.record)
+    try put(box, in: tx)
     try replace(old?.rows ?? [], with: new?.rows ?? [], in: tx)
     if let new {
       try tx.put(objects, Key.object(id), new.record)
@@ -179,6 +182,16 @@ public final class Ledger: Sendable {
       try discard(StoredPath.object(id), bytes: old.bytesOnDisk, in: tx, &change)
       change.goneObjects.append(id)
     }
+  }
+
+  /// Writes the box's usage.
+  ///
+  /// - Throws: when it is less than nothing: it was too low before, and what is decided by it may be wrong.
+  func put(_ box: BoxUsage, in tx: borrowing WriteTransaction) throws {
+    guard box.complete >= 0, box.filling >= 0, box.fillingStored >= 0, box.discarded >= 0 else {
+      throw CorruptRecord(table: BoxUsage.table, reason: "the box is charged less than there is")
+    }
+    try tx.put(meta, Array("box".utf8), box.record)
   }
 
   private func replace(
@@ -195,7 +208,7 @@ public final class Ledger: Sendable {
     guard let old = try object(id, in: tx) else { return }
     var new = old
     new.owners += step
-    if new.owners == 0, new.state != .complete {
+    if new.owners == 0, new.state != .complete, id != change.awaited {
       try put(nil, over: old, in: tx, &change)
     } else {
       try put(new, over: old, in: tx, &change)

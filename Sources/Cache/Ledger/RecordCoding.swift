@@ -1,7 +1,7 @@
 // How a record becomes bytes and comes back. Numbers are little-endian in values, big-endian in keys (so that they sort);
 // texts carry their length before them. Reading checks every length: a damaged record is an error, never a trap.
 
-/// A record that the ledger holds could not be read.
+/// A record that the ledger holds could not be read, or cannot be true.
 public struct CorruptRecord: Error, Sendable, Equatable, CustomStringConvertible {
   /// The table it stands in.
   public let table: String
@@ -13,7 +13,7 @@ public struct CorruptRecord: Error, Sendable, Equatable, CustomStringConvertible
   }
 
   public var description: String {
-    "the ledger's table \(table) holds a record that cannot be read (\(reason)); run larder verify"
+    "the ledger's table \(table) holds a record that cannot be right (\(reason)); run larder verify"
   }
 }
 

@@ -23,13 +23,16 @@ public struct Usage: Sendable, Hashable {
     }
   }
 
-  mutating func remove(_ charge: Charge) {
+  /// - Throws: when it was never charged that much: a counter that lies is no reason to count on.
+  mutating func remove(_ charge: Charge) throws(CorruptRecord) {
     switch charge {
     case .nothing: break
     case .reserved(let bytes): reserved -= bytes
     case .used(let bytes): used -= bytes
     }
-    precondition(used >= 0 && reserved >= 0, "a charge is released once")
+    guard used >= 0, reserved >= 0 else {
+      throw CorruptRecord(table: Self.table, reason: "the user is charged less than the downloads make")
+    }
   }
 }
 

@@ -111,7 +111,7 @@ final class Box {
       fills.lookAgain(object)
       titles.damaged(object)
     }
-    if change.queueChanged { fills.schedule() }
+    if change.queueChanged { fills.queueChanged() }
   }
 
   /// One line for each turn in a download's life.

@@ -201,9 +201,20 @@ extension Errand {
       // It said 412 for the version that it still names: wait rather than run in a circle.
       await pause(.originError, "the origin contradicts itself about its version", asked: nil)
     case .found(let found):
-      log.notice("fill.renew", "\(object.origin.version.key): the origin has a new version, beginning again")
       willDecide()
-      try await writer.change { ledger, tx, change in try ledger.renew(id, as: found, in: tx, &change) }
+      let refusal = try await writer.change { ledger, tx, change in
+        try ledger.renew(id, as: found, in: tx, &change)
+      }
+      guard let refusal else {
+        log.notice("fill.renew", "\(object.origin.version.key): the origin has a new version, beginning again")
+        return
+      }
+      // Who has it completed keeps what there is of it, until there is room for the new one.
+      let trouble = refusal.trouble
+      let why = "the origin has a new version, and \(trouble.message)"
+      log.notice("fill.renew", "\(object.origin.version.key): \(why)")
+      renewals.pace.takeBack(object.origin.version.key)
+      await pause(trouble.code, why, asked: nil)
     case let other?:
       _ = try await isFinal(other.outcome) { ledger, tx in try ledger.owners(of: id, in: tx) }
     }

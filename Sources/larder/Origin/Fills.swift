@@ -30,6 +30,11 @@ final class Fills {
   private var lastMend = ObjectID.none
   /// Why damaged objects are not whole that gave their place to others.
   private var setAside: [ObjectID: Trouble] = [:]
+  /// Grows with every change of the ledger that the queue may look different after.
+  private var news: UInt64 = 0
+  /// What was brought in for nothing: nothing happened meanwhile, and it is wanted as before. It is not tried again before
+  /// something happens: whatever stands in a damaged ledger, this does not run in a circle.
+  private var fruitless: Set<Errand.Subject> = []
 
   /// What was said of records that cannot be read.
   private var unreadable: Set<Errand.Subject> = []
@@ -168,6 +173,13 @@ final class Fills {
 
   // MARK: Scheduling
 
+  /// The queue may look different.
+  func queueChanged() {
+    news += 1
+    fruitless = []
+    schedule()
+  }
+
   /// Looks at the queue and starts what has its turn; calls that come while it looks make it look once more.
   func schedule() {
     guard !isScheduling else {
@@ -188,6 +200,7 @@ final class Fills {
     guard !isStopped else { return }
     let ledger = writer.ledger
     var toBegin: [DownloadID] = []
+    var unfounded: [DownloadID] = []
     try ledger.environment.read { tx in
       for (subject, errand) in errands {
         try reading(subject) {
@@ -215,19 +228,30 @@ final class Fills {
         // What is whole needs only its link, no turn and no origin. A commit that makes it so starts that by itself
         // (`link`), so only the first look after a crash has to search beyond what has its turn.
         guard hasTurn || isFirstLook else { break }
-        guard errands[subject] == nil else { continue }
-        var isWhole = false
-        if isFirstLook {
-          try reading(subject) { isWhole = try ledger.object(entry.object, in: tx)?.state == .complete }
+        guard errands[subject] == nil, !fruitless.contains(subject) else { continue }
+        var (isThere, isWhole) = (true, false)
+        if entry.object != .none {
+          try reading(subject) {
+            let object = try ledger.object(entry.object, in: tx)
+            isThere = object != nil
+            isWhole = isFirstLook && object?.state == .complete
+          }
+        }
+        guard isThere else {
+          unfounded.append(entry.download)
+          continue
         }
         guard isWhole || hasTurn else { continue }
         start(subject)
       }
       isFirstLook = false
     }
-    if !toBegin.isEmpty {
-      let ids = toBegin
-      try await writer.change { ledger, tx, change in try ledger.begin(ids, in: tx, &change) }
+    if !toBegin.isEmpty || !unfounded.isEmpty {
+      let (ids, unfounded) = (toBegin, unfounded)
+      try await writer.change { ledger, tx, change in
+        try ledger.begin(ids, in: tx, &change)
+        try ledger.unbind(unfounded, in: tx, &change)
+      }
     }
   }
 
@@ -267,7 +291,7 @@ final class Fills {
     let ledger = writer.ledger
     let round =
       try ledger.mends(after: lastMend, limit: Self.look, in: tx) + ledger.mends(limit: Self.look, in: tx)
-    for object in round where errands[.object(object)] == nil {
+    for object in round where errands[.object(object)] == nil && !fruitless.contains(.object(object)) {
       guard mending < settings.active else { return }
       let places = settings.active + Self.patience
       guard errands.values.count(where: { $0.isMend && !$0.isStopped }) < places || makePlace() else { return }
@@ -303,9 +327,11 @@ final class Fills {
     }
     errand.turn.changed = { [weak self] in self?.schedule() }
     errands[subject] = errand
+    let begun = news
     errand.task = EventLoop.spawn { [self] in
       await errand.run()
       errands[subject] = nil
+      if news == begun { fruitless.insert(subject) }
       schedule()
     }
     // It may have ended before it had a task to wait for.

@@ -20,8 +20,16 @@ final class Repair {
   let worker = Worker(name: "verify")
   private let stopFlag = StopFlag()
   var tally = RepairTally()
-  /// Objects that are being fetched again, and the differences that are mended when they are whole.
-  var awaited: [ObjectID: (object: InspectedObject, findings: Int)] = [:]
+  /// Objects that are being fetched again.
+  private var awaited: [ObjectID: Awaited] = [:]
+
+  private struct Awaited {
+    let object: InspectedObject
+    /// Whose it was when it was found damaged.
+    let owners: [DownloadID]
+    /// The differences that are mended when it is whole.
+    var findings = 0
+  }
 
   /// How long nothing of what is awaited may come in, or be tried, in milliseconds.
   private static let patience: Int64 = 5_000
@@ -49,6 +57,8 @@ final class Repair {
     // Who walks all of it meets every page, and LMDB lives through no damaged one.
     try await worker.run { try LedgerOpening.check(ledger, path) }
     let ledgerFindings = try await mendLedger()
+    // What is on the way in waits until the ledger is sound.
+    box.fills.schedule()
     var found = try await inspect()
     found.differences += ledgerFindings
     try await waitForOrigin()
@@ -161,7 +171,22 @@ final class Repair {
   // MARK: What has to be fetched
 
   func wait(for object: InspectedObject, finding: Int = 0) {
-    awaited[object.id, default: (object, 0)].findings += finding
+    let owners = (try? box.read { ledger, tx in try ledger.owners(of: object.id, in: tx) }) ?? []
+    awaited[object.id, default: Awaited(object: object, owners: owners)].findings += finding
+  }
+
+  /// What has become of the downloads of an object that is gone.
+  private func fate(of awaited: Awaited) throws -> MendOutcome {
+    let left = try box.read { ledger, tx in
+      try awaited.owners.compactMap { try ledger.download($0, in: tx) }.filter(\.isLive)
+    }
+    if let failed = left.first(where: { $0.status == .failed }) {
+      return .failed("its download failed: \(failed.trouble?.message ?? "for no known reason")")
+    }
+    return .mended(
+      left.isEmpty
+        ? "given up, since no one owns it any more"
+        : "the origin has another version now; its downloads begin again with that")
   }
 
   /// Waits until everything is whole again, or until only the origin could help.
@@ -171,23 +196,23 @@ final class Repair {
     var moved = Clock.steady
     while !awaited.isEmpty, !stopFlag.isRaised, !Task.isCancelled {
       var sum = 0
-      for (id, (object, findings)) in awaited {
+      for (id, one) in awaited {
         let now = try box.read { ledger, tx in try ledger.object(id, in: tx) }
         if let now, now.state != .complete {
           sum += now.storedBytes
           continue
         }
         awaited[id] = nil
-        tally.mended += findings
-        let end = now == nil ? "the origin has another version now; its downloads begin again with that" : "whole again"
-        await say(report.note(object.path, "\(object.key): \(end)"))
+        let end: MendOutcome = now == nil ? try fate(of: one) : .mended("whole again")
+        if case .failed = end { tally.failed += max(1, one.findings) } else { tally.mended += one.findings }
+        await say(report.note(one.object.path, "\(one.object.key): \(end.text)"))
       }
       if sum != stored { (stored, moved) = (sum, Clock.steady) }
       let isHopeless = awaited.keys.allSatisfy { box.fills.obstacle(to: $0) != nil }
       if isHopeless, Clock.steady.milliseconds - moved.milliseconds > Self.patience { break }
       if !awaited.isEmpty { await bell.wait(until: Clock.steady.adding(milliseconds: 100)) }
     }
-    for (id, (object, _)) in awaited.sorted(by: { $0.key < $1.key }) {
+    for (id, object) in awaited.mapValues(\.object).sorted(by: { $0.key < $1.key }) {
       guard let now = try box.read({ ledger, tx in try ledger.object(id, in: tx) }) else { continue }
       let missing = try box.read { ledger, tx in
         try ledger.checksums(of: now, in: tx).count { $0 == nil }

@@ -121,7 +121,7 @@ final class PretendBox {
       fills.lookAgain(object)
       titles.damaged(object)
     }
-    if change.queueChanged { fills.schedule() }
+    if change.queueChanged { fills.queueChanged() }
   }
 
   private func played(_ download: DownloadID) {
