@@ -30,7 +30,9 @@ def first_answer(population):
     begun = time.monotonic()
     box = population.open()
     token = population.token(7)
-    request = f"GET /api/downloads?limit=50 HTTP/1.1\r\nHost: box\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
+    request = (
+        f"GET /api/downloads?limit=50 HTTP/1.1\r\nHost: box\r\nAuthorization: Bearer {token}\r\n"
+        "Connection: close\r\n\r\n")
     with socket.create_connection(("127.0.0.1", box.port)) as client:
         client.sendall(request.encode())
         answer = b""
