@@ -31,7 +31,7 @@ static void ask(struct connection *c) {
     return;
   }
   line[strcspn(line, "\n")] = 0;
-  char *rest = line, *method = strsep(&rest, "\t"), *path = strsep(&rest, "\t"), *token = strsep(&rest, "\t"), *body = rest;
+  char *body = line, *method = strsep(&body, "\t"), *path = strsep(&body, "\t"), *token = strsep(&body, "\t");
   if (!body) fail("a call has four fields: %s", line);
   int count = snprintf(
       request, sizeof request,
@@ -88,7 +88,8 @@ int main(int count, char **arguments) {
   }
   double elapsed = (double)(now() - begin) * 1e-9;
   printf(
-      "{\"calls\":%lu,\"seconds\":%.6f,\"p50_us\":%.1f,\"p99_us\":%.1f,\"most_us\":%.1f,\"load_cpu\":%.3f}\n", answered, elapsed,
-      time_at(&times, 0.5), time_at(&times, 0.99), time_at(&times, 0.9999999), (processor_seconds() - cpu) / elapsed);
+      "{\"calls\":%lu,\"seconds\":%.6f,\"p50_us\":%.1f,\"p99_us\":%.1f,\"most_us\":%.1f,\"load_cpu\":%.3f}\n",
+      answered, elapsed, time_at(&times, 0.5), time_at(&times, 0.99), time_at(&times, 0.9999999),
+      (processor_seconds() - cpu) / elapsed);
   return 0;
 }

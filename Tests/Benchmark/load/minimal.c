@@ -1,5 +1,5 @@
-// The least that a server of one file can do: no routes, no tokens, no conditions, no checksums, no timeouts. What it reaches
-// is what the kernel allows one core, and so the limit for every other server in the same run.
+// The least that a server of one file can do: no routes, no tokens, no conditions, no checksums, no timeouts. What it
+// reaches is what the kernel allows one core, and so the limit for every other server in the same run.
 //
 // usage: minimal PORT FILE
 #define _GNU_SOURCE
@@ -70,7 +70,8 @@ int main(int count, char **arguments) {
                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   int listener = socket(AF_INET, SOCK_STREAM, 0), yes = 1;
   setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-  if (bind(listener, (struct sockaddr *)&address, sizeof address) || listen(listener, 4096)) fail("listen: %s", strerror(errno));
+  if (bind(listener, (struct sockaddr *)&address, sizeof address) || listen(listener, 4096))
+    fail("listen: %s", strerror(errno));
   epoll = epoll_create1(0);
   epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &(struct epoll_event){.events = EPOLLIN});
   for (;;) {

@@ -1,5 +1,5 @@
-// Asks for ranges of a title over kept connections, one request at a time on each, and compares every byte of every answer
-// with a file. It does as little as it can besides: one read for a small answer, one write for a request.
+// Asks for ranges of a title over kept connections, one request at a time on each, and compares every byte of every
+// answer with a file. It does as little as it can besides: one read for a small answer, one write for a request.
 //
 // usage: ranges PORT PATH FILE CONNECTIONS SECONDS SIZE [FIELD]
 //   SIZE   bytes of a range, which begins at a random multiple of it; 0 asks for the whole, without a range
@@ -50,7 +50,8 @@ static void ask(struct connection *c) {
 
 static void compare(struct connection *c, const char *got, size_t count) {
   if ((long)count > c->end - c->position) fail("more bytes than Content-Length says, at %ld", c->position);
-  if (memcmp(got, file + c->position, count)) fail("wrong bytes between %ld and %ld", c->position, c->position + (long)count);
+  if (memcmp(got, file + c->position, count))
+    fail("wrong bytes between %ld and %ld", c->position, c->position + (long)count);
   c->position += (long)count;
   bytes += count;
 }
@@ -58,7 +59,8 @@ static void compare(struct connection *c, const char *got, size_t count) {
 static void check_head(const struct connection *c, const struct answer *answer) {
   int is_right = answer->length == c->end - c->first;
   if (range_size)
-    is_right &= answer->status == 206 && answer->first == c->first && answer->last == c->end - 1 && answer->total == file_size;
+    is_right &= answer->status == 206 && answer->first == c->first && answer->last == c->end - 1
+        && answer->total == file_size;
   else
     is_right &= answer->status == 200;
   if (!is_right)

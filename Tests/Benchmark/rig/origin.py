@@ -43,8 +43,10 @@ class Origin:
             [weed, "-logtostderr=true", "server", "-s3"] + [f"-{key}={value}" for key, value in options.items()],
             f"{folder}/weed.log", machine.LOAD_CORE)
         self.endpoint = f"http://127.0.0.1:{self.port}"
-        self.program.wait_for("SeaweedFS stores", lambda: self._curl("-X", "PUT", f"{self.endpoint}/{BUCKET}").returncode == 0)
-        self.program.wait_for("SeaweedFS stores", lambda: self._curl("-T", "/dev/null", self.url("probe")).returncode == 0)
+        bucket = f"{self.endpoint}/{BUCKET}"
+        self.program.wait_for("SeaweedFS stores", lambda: self._curl("-X", "PUT", bucket).returncode == 0)
+        probe = ("-T", "/dev/null", self.url("probe"))
+        self.program.wait_for("SeaweedFS stores", lambda: self._curl(*probe).returncode == 0)
 
     def url(self, key):
         return f"{self.endpoint}/{BUCKET}/{key}"
@@ -60,7 +62,7 @@ class Origin:
             raise SystemExit(f"run: upload of {key}: {result.stderr}")
 
     def presigned(self, key, port=None):
-        """A URL that opens the object without a header, for a day; through another port when something stands before it."""
+        """A URL that opens the object without a header, for a day; by another port when something stands before it."""
         host = f"127.0.0.1:{port or self.port}"
         now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
         scope = f"{now[:8]}/{REGION}/s3/aws4_request"
@@ -72,7 +74,8 @@ class Origin:
         signing = f"AWS4{SECRET_KEY}".encode()
         for part in (now[:8], REGION, "s3", "aws4_request"):
             signing = hmac.digest(signing, part.encode(), "sha256")
-        return f"http://{host}/{BUCKET}/{key}?{query}&X-Amz-Signature={hmac.digest(signing, text.encode(), 'sha256').hex()}"
+        signature = hmac.digest(signing, text.encode(), "sha256").hex()
+        return f"http://{host}/{BUCKET}/{key}?{query}&X-Amz-Signature={signature}"
 
     def rclone_environment(self, endpoint=None):
         """The bucket as rclone's remote `store:`."""

@@ -39,7 +39,8 @@ class Population:
     def open(self, endpoint="http://127.0.0.1:1", extra=""):
         """A daemon over them; the one before goes."""
         self.close()
-        self.box = Box(self.bench.larder, self.folder, endpoint, self.bench.no_credentials(), keys="{content_id}", extra=extra)
+        self.box = Box(
+            self.bench.larder, self.folder, endpoint, self.bench.no_credentials(), keys="{content_id}", extra=extra)
         with open(f"{self.folder}/data/auth.key", "rb") as file:
             self.key = file.read().removesuffix(b"\n")
         return self.box

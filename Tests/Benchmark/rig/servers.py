@@ -46,11 +46,13 @@ def nginx(name, folder, configuration, path, **values):
 
 def nginx_static(folder, files, path, nopush, keeps_open=False):
     name, kept = ("nginx, open files", "max=1000 inactive=10m") if keeps_open else ("nginx", "off")
-    return nginx(f"{name}, tcp_nopush {nopush}", folder, "nginx-static.conf", path, FILES=files, NOPUSH=nopush, OPEN=kept)
+    return nginx(
+        f"{name}, tcp_nopush {nopush}", folder, "nginx-static.conf", path, FILES=files, NOPUSH=nopush, OPEN=kept)
 
 
 def nginx_cache(folder, upstream, path, nopush):
-    return nginx(f"nginx cache, tcp_nopush {nopush}", folder, "nginx-cache.conf", path, UPSTREAM=upstream, NOPUSH=nopush)
+    return nginx(
+        f"nginx cache, tcp_nopush {nopush}", folder, "nginx-cache.conf", path, UPSTREAM=upstream, NOPUSH=nopush)
 
 
 def minimal(folder, program, file, path):
@@ -75,7 +77,8 @@ def caddy(folder, files, path):
     port = free_port()
     file = render("Caddyfile", f"{folder}/Caddyfile", PORT=port, FILES=files)
     command = ["caddy", "run", "--config", file, "--adapter", "caddyfile"]
-    return start("Caddy", command, folder, port, path, {"HOME": folder, "XDG_CONFIG_HOME": folder, "XDG_DATA_HOME": folder})
+    homes = {"HOME": folder, "XDG_CONFIG_HOME": folder, "XDG_DATA_HOME": folder}
+    return start("Caddy", command, folder, port, path, homes)
 
 
 def rclone(folder, origin, path):

@@ -1,7 +1,7 @@
 """A title that the box does not have: started and played at once, against the client fetching it from the store itself.
 
-Both clients are the same code on one connection. Once the way to the store is free, and once each connection on it has a
-limit, as stores and long ways have it.
+Both clients are the same code on one connection. Once the way to the store is free, and once each connection on it has
+a limit, as stores and long ways have it.
 """
 
 import os
@@ -40,7 +40,9 @@ def rows(name, samples, target):
 def scenario(bench, folder, name, size, rate):
     port = bench.origin.port
     if rate:
-        line = Program([sys.executable, f"{HERE}/../rig/throttle.py", str(port), str(rate)], f"{folder}/{name}.log", machine.LOAD_CORE)
+        line = Program(
+            [sys.executable, f"{HERE}/../rig/throttle.py", str(port), str(rate)], f"{folder}/{name}.log",
+            machine.LOAD_CORE)
         port = int(line.wait_for("the line's port", lambda: re.search(r"^(\d+)$", line.said(), re.M)).group(1))
     box = Box(bench.larder, f"{folder}/{name}", f"http://127.0.0.1:{port}", bench.origin.credentials)
     token = box.token("viewer")

@@ -36,7 +36,8 @@ def run(bench):
 
     return [Row("fill", "MB/s", measures(lambda seconds, cpu, peak: size / seconds / 1e6),
                 {name: 0.9 for name in ("rclone", "aria2c")}),
-            Row("processor time", "s for each GiB", measures(lambda seconds, cpu, peak: cpu * (1 << 30) / size), less_is_better=True),
+            Row("processor time", "s for each GiB", measures(lambda seconds, cpu, peak: cpu * (1 << 30) / size),
+                less_is_better=True),
             Row("peak RSS", "MiB", measures(lambda seconds, cpu, peak: peak / (1 << 20)), {"rclone": 0.333},
                 less_is_better=True)]
 

@@ -39,7 +39,8 @@ def start_all(bench, count):
     os.makedirs(f"{folder}/files/short")
     file = titles.make(f"{folder}/files/{KEY}", 1 << 20)
     bench.origin.put(file, KEY)
-    box = Box(bench.larder, f"{folder}/larder", bench.origin.endpoint, bench.origin.credentials, connections=count + 100)
+    box = Box(
+        bench.larder, f"{folder}/larder", bench.origin.endpoint, bench.origin.credentials, connections=count + 100)
     token = box.token("viewer")
     download = box.start_download(token, CONTENT)
     box.wait_completed(token, download)

@@ -1,4 +1,4 @@
-"""What single calls cost one client, by the number of downloads in the ledger: they may grow with its logarithm only."""
+"""What calls cost one client, by the number of downloads in the ledger: they may grow with its logarithm, no more."""
 
 from rig.population import start_heads
 from rig.report import Measure, Row

@@ -10,7 +10,8 @@ from rig.report import Measure, Row
 
 CONTENT, KEY = "film", "film/720p.mp4"
 
-# What is asked for, over how many connections, and what counts: requests in a second, or bytes for a second of processor.
+# What is asked for, over how many connections, what counts (requests in a second, or bytes for a second of processor),
+# and the least share of nginx's and of its cache's.
 KINDS = {
     "1 KiB ranges": (1 << 10, 64, "requests/s", 1.5, 1.9),
     "64 KiB ranges": (64 << 10, 64, "requests/s", 1.1, None),
@@ -110,4 +111,5 @@ def better(measures, name):
     """nginx counts in the better setting of tcp_nopush, in each row anew."""
     both = {setting: measures.pop(f"{name}, tcp_nopush {setting}") for setting in ("on", "off")}
     setting = max(both, key=lambda each: both[each].median)
-    measures[name] = both[setting].noting(f"tcp_nopush {setting} ({both['off' if setting == 'on' else 'on'].text()} otherwise)")
+    other = both["off" if setting == "on" else "on"]
+    measures[name] = both[setting].noting(f"tcp_nopush {setting} ({other.text()} otherwise)")

@@ -1,8 +1,8 @@
 // Makes a ledger with many downloads, by the ledger's own code: FillLedger FOLDER DOWNLOADS [--files]
 //
 // Each user has a hundred downloads, alike for all: half of them completed, a quarter deleted, a tenth failed, the rest
-// paused. Ten users share each object. With --files FOLDER is a data directory, with every object and link in it; without,
-// it is the ledger's own folder. What was made is audited before it is believed.
+// paused. Ten users share each whole object. With --files FOLDER is a data directory, with every object and link in it;
+// without, it is the ledger's own folder. What was made is audited before it is believed.
 
 import Cache
 import Glibc
