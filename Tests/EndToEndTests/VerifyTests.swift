@@ -135,7 +135,8 @@ private struct Shelf {
     // The next ones take its place.
     try shelf.box.remove("\(try shelf.object(1)).sums")
     #expect(try shelf.box.verify("--repair").ending == .exited(0))
-    #expect(!shelf.box.exists(draft) && shelf.box.exists("\(try shelf.object(1)).sums"))
+    let sums = try shelf.object(1) + ".sums"
+    #expect(!shelf.box.exists(draft) && shelf.box.exists(sums))
   }
 
   @Test(
