@@ -63,10 +63,23 @@ extension World {
     policy.playingGrace = dice.pick([0, 1, 1000, 20_000])
     policy.capacity = dice.pick([nil, 5, 8, 12].map { $0.map { $0 * Self.block + 1 } })
     policy.reserve = dice.pick([0, 1, Self.block])
+    use(policy)
+    Trace.say("new rules")
+  }
+
+  /// The administrator has an end with limits, and brings a larger disk.
+  func makeRoom() {
+    policy.quotas = [:]
+    policy.capacity = nil
+    disk.size += 100 * Self.block
+    use(policy)
+    Trace.say("there is room for everything")
+  }
+
+  private func use(_ policy: Policy) {
     checkers.policy = policy
     checkers.limitsChanged(charged)
     box?.use(policy, fills)
-    Trace.say("new rules")
   }
 
   func anyDownload() -> Download? {
