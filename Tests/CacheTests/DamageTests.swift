@@ -260,10 +260,11 @@ import Testing
     }
     #expect(throws: CorruptRecord.self) { try Sums(bytes + [0]) }
     // Its first bytes say how long it is, whatever follows them.
-    #expect(try Sums.length(announcedBy: bytes) == bytes.count)
-    #expect(try Sums.length(announcedBy: Array(bytes.dropLast(20))) == bytes.count)
-    #expect(throws: CorruptRecord.self) { try Sums.length(announcedBy: Array(bytes[..<20])) }
-    #expect(throws: CorruptRecord.self) { try Sums.length(announcedBy: Array(repeating: 0, count: 70_000)) }
+    try Sums.check(length: bytes.count, announcedBy: bytes)
+    try Sums.check(length: bytes.count, announcedBy: Array(bytes.dropLast(20)))
+    #expect(throws: CorruptRecord.self) { try Sums.check(length: 500 << 30, announcedBy: bytes) }
+    #expect(throws: CorruptRecord.self) { try Sums.check(length: bytes.count, announcedBy: Array(bytes[..<20])) }
+    #expect(throws: CorruptRecord.self) { try Sums.check(length: 700, announcedBy: Array(repeating: 0, count: 700)) }
   }
 }
 

@@ -272,7 +272,8 @@ import Testing
     #expect(StoredPath.objectID(ofFile: "00000000000000a7.sums") == ObjectID(0xA7))
     #expect(StoredPath.objectID(ofFile: "00000000000000a7.sums.new") == ObjectID(0xA7))
     for name in [
-      "", "a7", "00000000000000A7", "0000000000000000", "00000000000000a7.sum", "00000000000000a7.new", "00000000000000a7.sums.sums.new",
+      "", "a7", "00000000000000A7", "0000000000000000", "00000000000000a7.sum", "00000000000000a7.new",
+      "00000000000000a7.sums.sums.new",
       "+0000000000000a7",
     ] {
       #expect(StoredPath.objectID(ofFile: name) == nil, "\(name)")

@@ -32,7 +32,9 @@ private struct LedgerFile {
       let key = node + 8 + number(node + 6, 2)
       if height > 1 {
         let child = number(node, 2) | number(node + 2, 2) << 16 | number(node + 4, 2) << 32
-        if height == 2, let table { found.append((table, child)) } else {
+        if height == 2, let table {
+          found.append((table, child))
+        } else {
           walk(child, height: height - 1, table: table, &found)
         }
       } else if table == nil, number(key + 6, 2) > 1 {
@@ -177,7 +179,8 @@ private struct LedgerFile {
     try box.spoil(object, at: 2 * block)
     let found = try box.logged(event: "storage.damaged")
     #expect(found.message?.text?.contains("found by scrub") == true, "\(found)")
-    #expect(box.log.contains { $0.event?.text == "scrub.failed" && $0.message?.text?.contains("larder verify") == true })
+    #expect(
+      box.log.contains { $0.event?.text == "scrub.failed" && $0.message?.text?.contains("larder verify") == true })
     #expect(box.log.count { $0.event?.text == "fill.unreadable" } == 1)
   }
 }

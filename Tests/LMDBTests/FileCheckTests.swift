@@ -95,7 +95,7 @@ import Testing
     #expect(found > rounds / 6, "\(found)")
   }
 
-  @Test func `a check up to a size looks at every page of a file of that size, and at the roots of a larger one`() throws {
+  @Test func `a check up to a size looks at every page up to there, and beyond at the roots`() throws {
     try busyEnvironment(8).close()
     var damaged = try Data(contentsOf: directory.dataFile)
     let sound = try directory.open(readOnly: true)

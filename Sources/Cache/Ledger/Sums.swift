@@ -29,12 +29,14 @@ public struct Sums: Sendable, Hashable {
   /// How many of the file's first bytes say how long it is: with the longest record.
   public static let headLength = 11 + Int(UInt16.max)
 
-  /// How long the whole file has to be, by its first ``headLength`` bytes or all that there are.
-  public static func length(announcedBy head: [UInt8]) throws(CorruptRecord) -> Int {
+  /// Refuses a file of so many bytes that does not have as many as its head says: its first ``headLength`` bytes, or all
+  /// that there are.
+  public static func check(length: Int, announcedBy head: [UInt8]) throws(CorruptRecord) {
     var reader = try RecordReader(head, table: "sums", version: Self.version)
     let id = ObjectID(try reader.take())
     let record = try reader.takeBlob()
-    return try 11 + record.count + 4 + 4 * StoredObject(id: id, record: record).blockCount + 8
+    let due = try 11 + record.count + 4 + 4 * StoredObject(id: id, record: record).blockCount + 8
+    guard length == due else { throw CorruptRecord(table: "sums", reason: "\(length) bytes, and not \(due)") }
   }
 
   /// Reads the file's bytes; what was torn or changed is refused as a whole.

@@ -91,12 +91,11 @@ final class Fills {
     return errand.run?.trouble ?? errand.trouble
   }
 
-  /// Why nothing is done about a damaged object just now, and will not be before something else changes; nil otherwise.
+  /// Why nothing is done about a damaged object just now; nil while it is worked on.
   func obstacle(to object: ObjectID) -> String? {
     if let trouble = trouble(of: object) { return trouble.message }
-    let isMending = errands.values.contains { $0.isMend && $0.turn.isHeld && ($0.run?.trouble ?? $0.trouble) == nil }
-    let isUnderWay = errands[.object(object)]?.turn.isHeld ?? false
-    return isUnderWay || isMending ? nil : "it has its turn after others that cannot be brought in now"
+    let hasTurn = errands[.object(object)]?.turn.isHeld ?? false
+    return hasTurn ? nil : "it has its turn after others"
   }
 
   /// Whether bytes of the object came in during the last seconds.

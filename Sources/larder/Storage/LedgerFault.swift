@@ -7,7 +7,7 @@ import Glibc
 
 /// Says what a signal means when it is the ledger that is damaged.
 enum LedgerFault {
-  /// What the handler writes, each a line, made beforehand.
+  /// What the handler writes, each a line, made beforehand and kept for good.
   @unsafe private struct Lines {
     let damaged: UnsafeBufferPointer<UInt8>
     let unreadable: UnsafeBufferPointer<UInt8>
@@ -68,7 +68,9 @@ enum LedgerFault {
     unsafe say(lines.unknown)
     // What was to be done before is done when the instruction fails again, or abort(3) goes on.
     guard var before = unsafe before else { _exit(70) }
-    if number == SIGSEGV { unsafe sigaction(number, &before.segv, nil) } else {
+    if number == SIGSEGV {
+      unsafe sigaction(number, &before.segv, nil)
+    } else {
       unsafe sigaction(number, &before.abort, nil)
     }
   }

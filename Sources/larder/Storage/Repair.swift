@@ -194,6 +194,9 @@ final class Repair {
     let bell = Bell()
     var stored = -1
     var moved = Clock.steady
+    /// Why nothing was done about an object, at some moment since something moved last: of those that wait for the origin
+    /// one or the other is just being tried.
+    var obstacles: [ObjectID: String] = [:]
     while !awaited.isEmpty, !stopFlag.isRaised, !Task.isCancelled {
       var sum = 0
       for (id, one) in awaited {
@@ -207,8 +210,11 @@ final class Repair {
         if case .failed = end { tally.failed += max(1, one.findings) } else { tally.mended += one.findings }
         await say(report.note(one.object.path, "\(one.object.key): \(end.text)"))
       }
-      if sum != stored { (stored, moved) = (sum, Clock.steady) }
-      let isHopeless = awaited.keys.allSatisfy { box.fills.obstacle(to: $0) != nil }
+      if sum != stored || awaited.keys.contains(where: { box.fills.isReceiving($0) }) {
+        (stored, moved, obstacles) = (sum, Clock.steady, [:])
+      }
+      for id in awaited.keys { if let obstacle = box.fills.obstacle(to: id) { obstacles[id] = obstacle } }
+      let isHopeless = awaited.keys.allSatisfy { obstacles[$0] != nil }
       if isHopeless, Clock.steady.milliseconds - moved.milliseconds > Self.patience { break }
       if !awaited.isEmpty { await bell.wait(until: Clock.steady.adding(milliseconds: 100)) }
     }
@@ -218,7 +224,7 @@ final class Repair {
         try ledger.checksums(of: now, in: tx).count { $0 == nil }
       }
       tally.waitingBlocks += max(1, missing)
-      let why = box.fills.obstacle(to: id).map { ": \($0)" } ?? ""
+      let why = obstacles[id].map { ": \($0)" } ?? ""
       await say(report.note(object.path, "\(object.key): \(missing) blocks wait for the origin\(why)"))
     }
   }

@@ -13,8 +13,7 @@ enum SumsFile {
   static func read(_ id: ObjectID, below root: Int32) throws -> Sums? {
     guard let file = try ObjectFile.reading(StoredPath.sums(id), below: root) else { return nil }
     let size = file.size
-    let length = try Sums.length(announcedBy: bytes(min(size, Sums.headLength), of: file))
-    guard size == length else { throw CorruptRecord(table: "sums", reason: "\(size) bytes, and not \(length)") }
+    try Sums.check(length: size, announcedBy: bytes(min(size, Sums.headLength), of: file))
     return try Sums(bytes(size, of: file))
   }
 
