@@ -4,6 +4,7 @@ import Cache
 import Foundation
 import Glibc
 import LMDB
+import Synchronization
 import Testing
 
 @testable import larder
@@ -102,6 +103,33 @@ import Testing
     let file = try await folder.volume.open(folder.found())
     #expect(file.size == 3 * Self.block)
     #expect(try inode(folder.object) == inode("\(folder.path)/\(folder.link)"))
+    await folder.end()
+  }
+
+  @Test("what became of a block is told also when its beginning is made durable in the same round")
+  func beginningsAndBlocks() async throws {
+    let folder = try await Folder()
+    let id = folder.id
+    try await folder.writer.change { ledger, tx, change in
+      _ = try ledger.damage(0..<3, of: id, cause: "a test", in: tx, &change)
+    }
+    let file = try await folder.volume.open(folder.found())
+    let bytes = [UInt8](repeating: 7, count: Self.block)
+    let heard = Atomic<Int>(0)
+    func write(_ count: Int, isStart: Bool, _ told: @escaping @Sendable () -> Void) {
+      folder.volume.write(
+        BlockWrite(object: id, file: file, index: 1, offset: Self.block, bytes: Array(bytes[..<count]), isStart: isStart),
+        BlockReport(written: { _ in }, stored: { _, _ in told() }, lost: { _, _, _ in told() }))
+    }
+    for round in 1...50 {
+      for count in [100, 200] { write(count, isStart: true) { Issue.record("nobody asked") } }
+      write(Self.block, isStart: false) { heard.add(1, ordering: .sequentiallyConsistent) }
+      let deadline = ContinuousClock.now + .seconds(30)
+      while heard.load(ordering: .sequentiallyConsistent) < round {
+        try #require(ContinuousClock.now < deadline, "round \(round): nobody says what became of it")
+        try await Task.sleep(for: .milliseconds(1))
+      }
+    }
     await folder.end()
   }
 }

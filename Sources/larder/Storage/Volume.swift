@@ -219,7 +219,9 @@ final class Volume: Sendable {
     }
     let round = backlog.begin(groups.count)
     for group in groups {
-      let (object, file, report) = (group[0].block.object, group[0].block.file, group[0].report)
+      let (object, file) = (group[0].block.object, group[0].block.file)
+      // Of beginnings nobody wants to hear more than that they are written.
+      let report = (group.first { !$0.block.isStart } ?? group[0]).report
       @Sendable func conclude(_ group: [Written], _ error: (any Error)?) {
         for one in group where one.isHeldBack { one.report.written(one.block) }
         let group = group.filter { !$0.block.isStart }
