@@ -331,6 +331,8 @@ final class Checkers {
         || offset + given.count <= edition.size
           && memcmp(given.baseAddress!, edition.content.baseAddress! + offset, given.count) == 0
     }
+    // Before the whole was compared with the origin's digest, a block is as good as the answer that brought it.
+    if !isRight, playable.reader?.state == .filling, origin.spoilt.contains(edition.etag) { return }
     expect(isRight, "1", "a player was given \(bytes.count) wrong bytes of \(edition.etag) at \(offset)")
   }
 
