@@ -23,11 +23,13 @@ public struct DownloadID: Sendable, Hashable, Comparable, CustomStringConvertibl
   public init?(_ text: String) { self.init(characters: text.utf8) }
 
   private init?(characters text: some Sequence<UInt8>) {
+    let values = Self.values
     var upper: UInt64 = 0
     var lower: UInt64 = 0
     var count = 0
     for byte in text {
-      guard count < Self.textLength, let digit = Self.value(of: byte) else { return nil }
+      let digit = values[Int(byte)]
+      guard count < Self.textLength, digit < 32 else { return nil }
       // 26 digits hold 130 bits: the first may use only three of its five.
       if count == 0, digit > 7 { return nil }
       upper = upper << 5 | lower >> 59
@@ -60,18 +62,16 @@ public struct DownloadID: Sendable, Hashable, Comparable, CustomStringConvertibl
 
   private static let alphabet = Array("0123456789ABCDEFGHJKMNPQRSTVWXYZ".utf8)
 
-  private static func value(of byte: UInt8) -> UInt8? {
-    let upperCase = byte >= 0x61 && byte <= 0x7A ? byte - 0x20 : byte
-    switch upperCase {
-    case 0x30...0x39: return upperCase - 0x30
-    case 0x41...0x48: return upperCase - 0x41 + 10  // A to H
-    case 0x4A...0x4B: return upperCase - 0x4A + 18  // J K
-    case 0x4D...0x4E: return upperCase - 0x4D + 20  // M N
-    case 0x50...0x54: return upperCase - 0x50 + 22  // P to T
-    case 0x56...0x5A: return upperCase - 0x56 + 27  // V to Z
-    default: return nil
+  /// What each byte stands for; 32 and more for nothing.
+  private static let values: [UInt8] = {
+    var values = [UInt8](repeating: 32, count: 256)
+    for (value, character) in alphabet.enumerated() {
+      values[Int(character)] = UInt8(value)
+      // A letter in lower case too.
+      if character >= 0x41 { values[Int(character) + 0x20] = UInt8(value) }
     }
-  }
+    return values
+  }()
 }
 
 /// Makes ids that strictly grow, also when the clock stands still or steps back.

@@ -13,7 +13,13 @@ public struct UserID: Sendable, Hashable, CustomStringConvertible {
   public var description: String { text }
 
   // By bytes, as the ledger and the links have it: two texts that only look alike are two users.
-  public static func == (a: UserID, b: UserID) -> Bool { a.text.utf8.elementsEqual(b.text.utf8) }
+  public static func == (a: UserID, b: UserID) -> Bool {
+    // Of native texts this compares two buffers, where their views are compared a byte and an index at a time.
+    let isSame = unsafe a.text.utf8.withContiguousStorageIfAvailable { one in
+      unsafe b.text.utf8.withContiguousStorageIfAvailable { other in unsafe one.elementsEqual(other) }
+    }
+    return isSame.flatMap { $0 } ?? a.text.utf8.elementsEqual(b.text.utf8)
+  }
 
   public func hash(into hasher: inout Hasher) {
     for byte in text.utf8 { hasher.combine(byte) }

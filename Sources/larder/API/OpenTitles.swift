@@ -9,10 +9,20 @@ import Loop
 @EventLoop
 final class OpenTitles {
   private let shelf: Shelf
-  private var open: [DownloadID: (playable: Playable, used: UInt64)] = [:]
+  private var open: [DownloadID: Entry] = [:]
   private var uses: UInt64 = 0
   /// All that answers are still made of, also of titles that are not remembered any longer.
   private var readers: [Remembered] = []
+
+  private final class Entry {
+    let playable: Playable
+    var used: UInt64
+
+    init(_ playable: Playable, used: UInt64) {
+      self.playable = playable
+      self.used = used
+    }
+  }
 
   private struct Remembered {
     weak var reader: ObjectReader?
@@ -29,7 +39,7 @@ final class OpenTitles {
   func known(_ id: DownloadID) -> Playable? {
     guard let found = open[id] else { return nil }
     uses += 1
-    open[id]?.used = uses
+    found.used = uses
     return found.playable
   }
 
@@ -42,7 +52,7 @@ final class OpenTitles {
     else { return nil }
     let playable = Playable(download: now, reader(of: object, file), played: played)
     uses += 1
-    open[download.id] = (playable, uses)
+    open[download.id] = Entry(playable, used: uses)
     if open.count > Self.limit, let oldest = open.min(by: { $0.value.used < $1.value.used }) {
       open[oldest.key] = nil
     }

@@ -82,6 +82,14 @@ final class HTTPServer {
   /// Now, in seconds since 1970, for `Date`.
   nonisolated static var seconds: Int { Int(Clock.now.milliseconds / 1000) }
 
+  /// The date of these seconds in bytes, made once for each of them.
+  static func date(_ seconds: Int) -> [UInt8] {
+    if seconds != lastDate.seconds { lastDate = (seconds, Array(HTTPDate.string(seconds).utf8)) }
+    return lastDate.text
+  }
+
+  private static var lastDate: (seconds: Int, text: [UInt8]) = (-1, [])
+
   func nextRequestNumber() -> UInt64 {
     requests += 1
     return requests

@@ -57,7 +57,10 @@ final class ObjectReader {
 
   /// An answer begins: what was known of a file that somebody else wrote to, or that nobody read for a while, is forgotten.
   func begin() {
-    let (now, current) = (EventLoop.now.milliseconds, FileStamp(file))
+    let now = EventLoop.now.milliseconds
+    // Once in a millisecond: the times of files are no finer.
+    guard now != lastUsed else { return }
+    let current = FileStamp(file)
     if current != stamp || now > lastUsed + Self.memory { verified = BlockMap(count: object.blockCount) }
     (stamp, lastUsed) = (current, now)
   }

@@ -18,6 +18,8 @@ final class Playable {
   private let etag: [UInt8]
   /// Seconds since 1970.
   private let lastModified: Int
+  /// The same as a date in bytes.
+  private let lastModifiedDate: [UInt8]
   private let mediaType: MediaType
   private let played: @EventLoop () -> Void
 
@@ -39,6 +41,7 @@ final class Playable {
     self.size = size
     self.etag = Array(etag.utf8)
     self.lastModified = lastModified
+    self.lastModifiedDate = Array(HTTPDate.string(lastModified).utf8)
     self.mediaType = mediaType
     self.played = played
   }
@@ -182,9 +185,9 @@ final class Playable {
     connection.metrics?.answered(status)
     let room = unsafe UnsafeMutableRawBufferPointer(rebasing: connection.scratch[..<Self.headRoom])
     var head = unsafe ResponseHead(status, into: room)
-    head.append("Date", date: now)
+    unsafe HTTPServer.date(now).withUnsafeBytes { unsafe head.append("Date", verbatim: $0) }
     unsafe etag.withUnsafeBytes { unsafe head.append("ETag", bytes: $0) }
-    head.append("Last-Modified", date: lastModified)
+    unsafe lastModifiedDate.withUnsafeBytes { unsafe head.append("Last-Modified", verbatim: $0) }
     head.append("Accept-Ranges", "bytes")
     head.append("Cache-Control", "private, no-cache")
     fields(&head)
