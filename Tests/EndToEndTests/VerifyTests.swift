@@ -284,7 +284,7 @@ private struct Shelf {
     #expect(second.errors.contains("under way"), "\(second)")
     // A daemon that is told to stop ends it: nobody's fault, and worth another try.
     #expect(try shelf.box.terminate() == .exited(0))
-    #expect(try first.wait() == .exited(75) && first.errors.contains("stopped"), "\(first.errors)")
+    #expect(try first.wait() == .exited(75) && first.errors.contains("did it stop?"), "\(first.errors)")
     let other = try Box(["server": ["admin_socket": "\"\""]])
     let refused = try other.command("verify", "--repair")
     #expect(refused.ending == .exited(75) && refused.errors.contains("admin_socket"), "\(refused)")

@@ -36,11 +36,12 @@
 
 enum kind {
   OBJECT_WRITE, OBJECT_SYNC, OBJECT_READ, OBJECT_OPEN, FOLDER_SYNC, LINK, UNLINK, MKDIR, RENAME,
-  LEDGER_WRITE, LEDGER_SYNC, LEDGER_META, LEDGER_ROOM, OTHER_WRITE, OTHER_SYNC, KINDS, NONE = KINDS
+  LEDGER_WRITE, LEDGER_SYNC, LEDGER_META, LEDGER_ROOM, OTHER_WRITE, OTHER_SYNC, OBJECT_LOOK, KINDS, NONE = KINDS
 };
 static const char *const names[KINDS] = {
   "object-write", "object-sync", "object-read", "object-open", "folder-sync", "link", "unlink", "mkdir", "rename",
-  "ledger-write", "ledger-sync", "ledger-meta", "ledger-room", "other-write", "other-sync"
+  "ledger-write", "ledger-sync", "ledger-meta", "ledger-room", "other-write", "other-sync",
+  "object-look"
 };
 enum action { PASS, FAIL, LATE, LOSE, SHORT, DELAY, HOLD, KILL, KILLED };
 static const char *const actions[] = { "pass", "fail", "late", "lose", "short", "delay", "hold", "kill", "killed" };
@@ -293,6 +294,7 @@ int openat(int folder, const char *path, int flags, ...) {
   va_start(arguments, flags);
   mode_t mode = flags & O_CREAT ? va_arg(arguments, mode_t) : 0;
   va_end(arguments);
-  struct verdict verdict = decide(flags & O_CREAT && is_ours(folder, path) ? OBJECT_OPEN : NONE);
+  enum kind kind = flags & O_CREAT ? OBJECT_OPEN : strncmp(path, "objects/", 8) ? NONE : OBJECT_LOOK;
+  struct verdict verdict = decide(kind != NONE && is_ours(folder, path) ? kind : NONE);
   return AS_DECIDED(verdict, REAL(openat)(folder, path, flags, mode));
 }

@@ -57,8 +57,6 @@ final class AdminAPI: RequestHandler {
         do {
           let summary = try await box.repair(report, bytesPerSecond: rate) { await lines.write($0) }
           end = summary.isSound ? .sound : .damaged
-        } catch is Inspection.Ended {
-          end = .stopped
         } catch {
           await lines.write(report.failure("\(error)"))
           end = .failed

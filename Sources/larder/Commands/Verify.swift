@@ -91,13 +91,8 @@ struct Verify: ParsableCommand {
           Terminal.say(line)
           continue
         }
-        switch end {
-        case .sound: return true
-        case .damaged: return false
-        case .stopped:
-          throw StartFailure.temporary("the daemon stopped before the repair was over; repair again when it is back")
-        case .failed: throw StartFailure.fault("the repair ended early; the daemon's log may say more")
-        }
+        if end == .failed { throw StartFailure.fault("the repair ended early; the daemon's log may say more") }
+        return end == .sound
       }
       throw StartFailure.temporary("\(AdminSocket.Failure.cut(socket))")
     } catch let failure as AdminSocket.Failure {

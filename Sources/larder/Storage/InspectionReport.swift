@@ -53,10 +53,7 @@ struct RepairTally: Sendable, Hashable {
 
 /// How a repair by the daemon ended: its last line, for the command that asked for it.
 enum RepairEnd: String, CaseIterable {
-  case sound, damaged
-  /// The daemon was told to stop.
-  case stopped
-  case failed
+  case sound, damaged, failed
 
   var line: String { "{\"end\":\"\(rawValue)\"}" }
 

@@ -62,7 +62,6 @@ final class Repair {
     var found = try await inspect()
     found.differences += ledgerFindings
     try await waitForOrigin()
-    guard !stopFlag.isRaised else { throw Inspection.Ended() }
     for name in found.unknown.sorted() {
       await say(report.note(name, "larder does not know this name and leaves it alone"))
     }

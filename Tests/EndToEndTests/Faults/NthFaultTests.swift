@@ -119,8 +119,10 @@ struct NthFault: Sendable, CustomStringConvertible {
     func suits(_ call: DiskCall) -> Bool {
       switch self {
       case .lost: call == .objectSync
-      case .noSpace: ![.objectSync, .objectRead, .folderSync, .ledgerSync, .unlink, .otherSync].contains(call)
-      case .done: ![.objectWrite, .objectRead, .objectOpen, .ledgerWrite, .otherWrite, .ledgerRoom].contains(call)
+      case .noSpace:
+        ![.objectSync, .objectRead, .objectLook, .folderSync, .ledgerSync, .unlink, .otherSync].contains(call)
+      case .done:
+        ![.objectWrite, .objectRead, .objectOpen, .objectLook, .ledgerWrite, .otherWrite, .ledgerRoom].contains(call)
       case .ioError, .ill, .killed, .killedAfter: true
       }
     }

@@ -48,7 +48,7 @@ import Testing
     try box.complete(id)
     _ = try box.box.terminate()
     try box.start()
-    try box.disk.plan(DiskRule(call: .objectOpen, action: .fail(errno)))
+    try box.disk.plan(DiskRule(call: .objectLook, action: .fail(errno)))
     let answer = try box.ann.play(id)
     #expect(answer.status == 503 && answer.code == "storage_error", "\(answer)")
     #expect(answer.json?.detail?.text?.contains(words) == true, "\(answer)")

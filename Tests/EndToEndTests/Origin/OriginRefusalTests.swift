@@ -77,8 +77,9 @@ import Testing
       return count <= 4 ? .s3(503, "SlowDown", "", [(name: "Retry-After", value: "1")]) : honest
     }
     let id = try ann.start(title)
-    let waiting = try ann.wait(id, forError: "origin_error")
-    #expect(waiting.error?.next_attempt_at?.text != nil)
+    try ann.wait(id, "told when it is asked again") {
+      $0.error?.code?.text == "origin_error" && $0.error?.next_attempt_at?.text != nil
+    }
     try ann.wait(id, for: "completed")
     #expect(try ann.play(id).body == title.bytes)
     // The first question of a start is the user's; from then on they are the box's own. The clocks count milliseconds.

@@ -20,6 +20,8 @@ enum DiskCall: String, CaseIterable, Sendable {
   case ledgerRoom = "ledger-room"
   case otherWrite = "other-write"
   case otherSync = "other-sync"
+  /// An object that is there is opened.
+  case objectLook = "object-look"
 }
 
 /// What the disk does to calls of one kind.
