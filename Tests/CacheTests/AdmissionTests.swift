@@ -241,8 +241,8 @@ import Testing
     let fresh = try box.complete("u", "fresh", size: 300)
     for title in [loved, seen, fresh] { try box.wish(.delete, title) }
     // Last used on the days 10, 13 and 21; with their spans they stand at 20, 13 and 21.
-    for (gone, size) in [(seen, 400), (loved, 300), (fresh, 300)] {
-      try box.start("v", "after \(gone.title.contentID)", size: size)
+    for (gone, new, size) in [(seen, "a", 400), (loved, "b", 300), (fresh, "c", 300)] as [(Download, Title, Int)] {
+      try box.start("v", new, size: size)
       #expect(box.consequences.goneObjects == [gone.object])
     }
   }

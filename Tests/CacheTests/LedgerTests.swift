@@ -60,7 +60,7 @@ import Testing
   @Test func anEarlierSchemaIsBroughtUpToDate() throws {
     let box = try Box()
     let ledger = box.ledger
-    let titles = try (0..<9).map { try box.complete("ann", "t\($0)", size: 1 + $0) }
+    let titles = try (0..<9).map { try box.complete("ann", Title(contentID: "t\($0)", quality: "720p"), size: 1 + $0) }
     box.now.milliseconds += 40 * 86_400_000
     for title in titles where title.totalBytes! % 2 == 0 { try box.play(title) }
     for title in titles { try box.wish(.delete, title) }

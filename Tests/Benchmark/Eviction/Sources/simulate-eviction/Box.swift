@@ -92,7 +92,7 @@ struct Box<Unowned: Order, Owned: Order>: Policy {
     var plan = RoomPlan()
     if !isHeld[Int(event.object)] {
       let limits = BoxLimits(capacity: rules.capacity, reserve: 0, free: nil)
-      let short = limits.shortfall(for: event.bytes, in: usage)
+      let short = limits.shortfall(for: event.bytes, in: usage, fills: 0)
       if short > 0 {
         guard let found = roomPlan(short, besides: victims, at: event.moment) else { return false }
         plan = found

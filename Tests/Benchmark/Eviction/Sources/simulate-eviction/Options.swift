@@ -23,7 +23,7 @@ struct Options {
   var only: String?
   /// Plain numbers, for another program.
   var isRaw = false
-  /// Only whether the box and the ledger agree.
+  /// Only whether box and ledger agree.
   var isChecked = false
 
   enum Capacity {
@@ -60,7 +60,7 @@ struct Options {
       --only TEXT       only the first row and those whose name has TEXT in it
       --export FILE     writes the trace of the first world and ends
       --raw             tab-separated: policy, capacity, wants, hits, bytes, bytes of hits
-      --check           lives through it with the real ledger too, which must agree each time
+      --check           only finds out whether the real ledger agrees, each time that something is wanted
     """
 
   init(_ arguments: ArraySlice<String>) throws {

@@ -14,7 +14,7 @@ struct Holding {
 }
 
 /// An order in which objects go.
-protocol Order {
+protocol Order: SendableMetatype {
   init()
 
   /// The lowest rank goes first.

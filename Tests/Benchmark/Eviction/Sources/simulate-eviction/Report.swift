@@ -2,13 +2,6 @@
 
 import Glibc
 
-/// The scores of one contender at one capacity, one for each world.
-struct Result {
-  var name: String
-  var capacity: Int
-  var scores: [Score]
-}
-
 /// A mean and how sure it is.
 struct Estimate {
   var mean: Double
@@ -27,48 +20,58 @@ struct Estimate {
 
 /// All results of one source.
 struct Report {
-  var results: [Result] = []
+  /// In bytes; of a share, those of the first world.
+  var capacities: [Int] = []
+  private var rows: [(name: String, worlds: [[Score]])] = []
+
+  /// What a contender reached in one more world, at each capacity.
+  mutating func add(_ name: String, _ scores: [Score]) {
+    if let place = rows.firstIndex(where: { $0.name == name }) {
+      rows[place].worlds.append(scores)
+    } else {
+      rows.append((name, [scores]))
+    }
+  }
 
   /// Hit ratio and byte hit ratio in per cent, the means of all worlds; then how far each is from the first row.
   func print() {
-    let capacities = results.map(\.capacity).reduce(into: [Int]()) { if !$0.contains($1) { $0.append($1) } }
-    let names = results.map(\.name).reduce(into: [String]()) { if !$0.contains($1) { $0.append($1) } }
-    let width = names.map(\.count).max()!
-    Swift.print(pad("", width) + capacities.map { pad(size($0), 20, isRight: true) }.joined())
-    for name in names {
-      var line = pad(name, width)
-      for capacity in capacities {
-        let scores = scores(name, capacity)
-        let (hits, bytes) = (Estimate(scores.map(\.hitRatio)), Estimate(scores.map(\.byteHitRatio)))
-        line += pad("\(percent(hits.mean)) / \(percent(bytes.mean))", 20, isRight: true)
-      }
-      Swift.print(line)
+    line("", capacities.map { size($0) })
+    for row in rows {
+      line(
+        row.name,
+        capacities.indices.map { place in
+          let hits = Estimate(row.worlds.map { $0[place].hitRatio })
+          let bytes = Estimate(row.worlds.map { $0[place].byteHitRatio })
+          return "\(percent(hits.mean)) / \(percent(bytes.mean))"
+        })
     }
-    guard results[0].scores.count > 1 else { return }
+    let first = rows[0]
+    guard first.worlds.count > 1 else { return }
     Swift.print(
-      "\nPoints of the byte hit ratio beyond \(names[0]), with the standard error of \(results[0].scores.count) worlds")
-    for name in names.dropFirst() {
-      var line = pad(name, width)
-      for capacity in capacities {
-        let gains = zip(scores(name, capacity), scores(names[0], capacity)).map { $0.byteHitRatio - $1.byteHitRatio }
-        let gain = Estimate(gains)
-        line += pad("\(percent(gain.mean, isSigned: true)) ± \(percent(gain.error ?? 0))", 20, isRight: true)
-      }
-      Swift.print(line)
+      "\nPoints of the byte hit ratio beyond \(first.name), in \(first.worlds.count) worlds, ± the standard error")
+    for row in rows.dropFirst() {
+      line(
+        row.name,
+        capacities.indices.map { place in
+          let gains = zip(row.worlds, first.worlds).map { $0[place].byteHitRatio - $1[place].byteHitRatio }
+          let gain = Estimate(gains)
+          return "\(percent(gain.mean, isSigned: true)) ± \(percent(gain.error ?? 0))"
+        })
     }
   }
 
   /// A line for each score of the first world.
   func printRaw() {
-    for result in results {
-      let score = result.scores[0]
-      Swift.print(
-        "\(result.name)\t\(result.capacity)\t\(score.wants)\t\(score.hits)\t\(score.bytes)\t\(score.hitBytes)")
+    for row in rows {
+      for (capacity, score) in zip(capacities, row.worlds[0]) {
+        Swift.print("\(row.name)\t\(capacity)\t\(score.wants)\t\(score.hits)\t\(score.bytes)\t\(score.hitBytes)")
+      }
     }
   }
 
-  private func scores(_ name: String, _ capacity: Int) -> [Score] {
-    results.first { $0.name == name && $0.capacity == capacity }!.scores
+  private func line(_ name: String, _ cells: [String]) {
+    let width = rows.map(\.name.count).max() ?? 0
+    Swift.print(pad(name, width) + cells.map { pad($0, 17, isRight: true) }.joined())
   }
 }
 
