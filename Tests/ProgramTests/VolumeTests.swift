@@ -118,7 +118,8 @@ import Testing
     let heard = Atomic<Int>(0)
     func write(_ count: Int, isStart: Bool, _ told: @escaping @Sendable () -> Void) {
       folder.volume.write(
-        BlockWrite(object: id, file: file, index: 1, offset: Self.block, bytes: Array(bytes[..<count]), isStart: isStart),
+        BlockWrite(
+          object: id, file: file, index: 1, offset: Self.block, bytes: Array(bytes[..<count]), isStart: isStart),
         BlockReport(written: { _ in }, stored: { _, _ in told() }, lost: { _, _, _ in told() }))
     }
     for round in 1...50 {
