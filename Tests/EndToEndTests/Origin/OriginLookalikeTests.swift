@@ -25,7 +25,7 @@ import Testing
   @Test("asked for at the same time, each user gets their own title")
   func together() throws {
     // Long enough that no question is given up before the test lets it go.
-    let scripted = try Scripted(["origin": ["connect_timeout": "\"1m\""]])
+    let scripted = try Scripted(["origin": ["connect_timeout": "\"1m\"", "stall_timeout": "\"1m\""]])
     let (box, origin) = (scripted.box, scripted.origin)
     let titles = pair(origin, size: 300_000)
     let users = [try box.user("ann"), try box.user("bob")]
