@@ -22,7 +22,7 @@ import Testing
 
   @Test("a title plays from its first bytes on, with its real length, and to its end without a break")
   func fromTheFirstBytes() throws {
-    let (box, ann) = try box()
+    let (box, ann) = try box(["downloads": ["connections": "1"]])
     let title = Title(size: 12 << 20)
     try box.origin.put(title)
     box.proxy.hold(after: 2 << 20)
@@ -37,7 +37,7 @@ import Testing
     try ann.wait(id, for: "completed")
     #expect(box.proxy.traffic == title.size, "each byte once")
     #expect(try ann.play(id).body == title.bytes)
-    #expect(try ann.download(id).last_played_at?.text != nil)
+    try ann.wait(id, "played") { $0.last_played_at?.text != nil }
   }
 
   @Test("before any byte is there a play waits for it or is told so; what the title is like is known")
@@ -164,7 +164,7 @@ import Testing
 
   @Test("of a paused title what is there plays, and nothing is fetched for it")
   func paused() throws {
-    let (box, ann) = try box()
+    let (box, ann) = try box(["downloads": ["connections": "1"]])
     let title = Title(size: 8 << 20)
     try box.origin.put(title)
     box.proxy.hold(after: 2 << 20)
