@@ -87,9 +87,12 @@ final class Daemon {
         log.notice("ledger.room", "the ledger has room again")
       }
     }
-    writer.onCommit { [volume, box] change in
+    writer.onCommit { [volume, box, scrub] change in
       volume.remove(change.discards)
-      EventLoop.submit { box.committed(change) }
+      EventLoop.submit {
+        for object in change.goneObjects { scrub.forget(object) }
+        box.committed(change)
+      }
     }
     metrics.read(.connections) { [weak server] in [server?.count] }
     metrics.read(.logLinesDropped) { [LogQueue.standardError.dropped] }

@@ -333,4 +333,50 @@ import Testing
     #expect(try box.start("u", "b", size: 10 * block + 1).refusal != nil)
     #expect(try box.start("u", "b", size: 10 * block).download != nil)
   }
+
+  // MARK: What does not come free
+
+  /// What is being sent leaves its blocks only when the last answer has ended: nobody counts on them.
+  @Test func whatIsBeingSentMakesNoRoom() throws {
+    let box = try full()
+    let (a, b) = (try box.complete("u", "a", size: 400), try box.complete("v", "b", size: 600))
+    box.held = [a.object, b.object]
+    #expect(try box.start("w", "c", size: 1).refusal == .storageFull(needed: 1))
+    #expect(try live(box, a, b) == ["a", "b"] && box.consequences.discards.isEmpty)
+    box.held = [a.object]
+    #expect(try box.start("w", "c", size: 600).download != nil)
+    #expect(try live(box, a, b) == ["a"], "the one that was wanted longer ago plays")
+    // Nor does a cached copy.
+    try box.wish(.delete, a)
+    #expect(try box.start("w", "d", size: 1).refusal == .storageFull(needed: 1))
+    #expect(try box.object(a.object) != nil)
+    box.held = []
+    #expect(try box.start("w", "d", size: 400).download != nil)
+    #expect(try box.object(a.object) == nil && box.findings() == [])
+  }
+
+  /// The quota lets a title go that is being sent; its copy stays, and the room is taken from somebody else.
+  @Test func aQuotasVictimThatIsBeingSentMakesNoRoomEither() throws {
+    for isHeld in [false, true] {
+      let box = try full { $0.quotas["u"] = 600 }
+      let other = try box.complete("v", "b", size: 400)
+      let own = try box.complete("u", "a", size: 600)
+      if isHeld { box.held = [own.object] }
+      #expect(try box.start("u", "c", size: 400).download != nil)
+      #expect(try live(box, own, other) == (isHeld ? [] : ["b"]))
+      #expect(try (box.object(own.object) != nil) == isHeld && box.findings() == [])
+      #expect(try box.usage().complete + box.usage().filling <= 1000)
+    }
+  }
+
+  @Test func whatCannotBeRemovedCountsAgainstTheCapacity() throws {
+    let box = try full { $0.evicts = false }
+    try box.complete("u", "a", size: 300)
+    box.stuckBytes = 200
+    #expect(try box.start("u", "b", size: 501).refusal == .storageFull(needed: 501))
+    #expect(try box.start("u", "b", size: 500).download != nil)
+    box.stuckBytes = 199
+    #expect(try box.start("u", "c", size: 2).refusal != nil)
+    #expect(try box.start("u", "c", size: 1).download != nil)
+  }
 }

@@ -38,6 +38,9 @@ final class Box {
   var policy: Policy
   var now = Timestamp(milliseconds: 1_700_000_000_000)
   var freeBytes: Int?
+  var stuckBytes = 0
+  /// Objects that somebody is being sent.
+  var held: Set<ObjectID> = []
   /// What the last change brought about.
   private(set) var consequences: Change
 
@@ -51,7 +54,9 @@ final class Box {
 
   @discardableResult func change<R>(_ body: (borrowing WriteTransaction, inout Change) throws -> R) throws -> R {
     now.milliseconds += 1
-    var change = Change(now: now, policy: policy, freeBytes: freeBytes)
+    let held = held
+    var change = Change(
+      now: now, policy: policy, freeBytes: freeBytes, stuckBytes: stuckBytes, isHeld: { held.contains($0) })
     let result = try ledger.environment.write { tx in try body(tx, &change) }
     consequences = change
     return result

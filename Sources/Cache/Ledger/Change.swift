@@ -52,6 +52,11 @@ public struct Discard: Sendable, Hashable {
   /// What it still counts against the box.
   public var bytes: Int
 
+  /// The object whose file it is; nil for a link.
+  public var object: ObjectID? {
+    path.hasPrefix("objects/") ? StoredPath.objectID(ofFile: String(path.dropFirst("objects/".count))) : nil
+  }
+
   public init(path: String, sequence: UInt64, bytes: Int) {
     self.path = path
     self.sequence = sequence
@@ -68,6 +73,10 @@ public struct Change: Sendable {
   public let policy: Policy
   /// Bytes free on the file system; nil when unknown.
   public let freeBytes: Int?
+  /// Bytes of files that were given up and cannot be removed: they are still there.
+  public let stuckBytes: Int
+  /// Whether somebody holds an object's file open: its blocks do not come free when it goes.
+  public let isHeld: @Sendable (ObjectID) -> Bool
   /// Whether the ledger has room for new downloads; what is there may change and go in any case.
   public let admitsNew: Bool
 
@@ -88,10 +97,15 @@ public struct Change: Sendable {
   /// Whether the queue of fills may look different.
   public internal(set) var queueChanged = false
 
-  public init(now: Timestamp, policy: Policy, freeBytes: Int?, admitsNew: Bool = true) {
+  public init(
+    now: Timestamp, policy: Policy, freeBytes: Int?, stuckBytes: Int = 0,
+    isHeld: @escaping @Sendable (ObjectID) -> Bool = { _ in false }, admitsNew: Bool = true
+  ) {
     self.now = now
     self.policy = policy
     self.freeBytes = freeBytes
+    self.stuckBytes = stuckBytes
+    self.isHeld = isHeld
     self.admitsNew = admitsNew
   }
 

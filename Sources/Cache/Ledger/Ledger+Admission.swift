@@ -1,7 +1,7 @@
 // Whether something new may come in, and who has to go for it. Everything is decided before anything is changed, so that
 // a refusal leaves no trace and nobody is evicted in vain.
 
-internal import LMDB
+public import LMDB
 
 /// Why a title was not admitted.
 public enum Refusal: Error, Sendable, Hashable {
@@ -78,13 +78,15 @@ extension Ledger {
     }
   }
 
-  /// What leaves the disk so that `bytes` more fit; the owners of `victims` are counted as gone already.
+  /// What leaves the disk so that `bytes` more fit; the owners of `victims` are counted as gone already. What is being
+  /// played from stays, since its blocks would not come free.
   private func roomFor(
     _ bytes: Int, besides victims: [EvictionCandidate],
     in tx: borrowing WriteTransaction, _ change: borrowing Change
   ) throws -> RoomPlan? {
     let policy = change.policy
-    let limits = BoxLimits(capacity: policy.capacity, reserve: policy.reserve, free: change.freeBytes)
+    let limits = BoxLimits(
+      capacity: policy.capacity, reserve: policy.reserve, free: change.freeBytes, stuck: change.stuckBytes)
     let short = limits.shortfall(for: bytes, in: try boxUsage(in: tx), fills: try tx.count(table(.fills)))
     guard short > 0 else { return RoomPlan() }
     let leaving = Set(victims.map(\.download))
@@ -93,7 +95,8 @@ extension Ledger {
     }
     var orphans: [(object: ObjectID, bytes: Int)] = []
     for victim in victims where !orphans.contains(where: { $0.object == victim.object }) {
-      if try ownersLeft(victim.object) == 0 { orphans.append((victim.object, victim.bytes)) }
+      guard try ownersLeft(victim.object) == 0, !change.isHeld(victim.object) else { continue }
+      orphans.append((victim.object, victim.bytes))
     }
     var unownedKey: [UInt8] = []
     var ownedKey: [UInt8] = []
@@ -103,6 +106,8 @@ extension Ledger {
         while let row = try tx.row(in: table(.unowned), after: unownedKey) {
           unownedKey = row.key
           let id = ObjectID(Key.number(in: row.key, at: 8))
+          // What somebody is being sent leaves its blocks only when they have it all.
+          if change.isHeld(id) { continue }
           return (id, try Key.size(in: row.value, at: 0, table: "unowned"))
         }
         return orphans.isEmpty ? nil : orphans.removeFirst()
@@ -112,11 +117,17 @@ extension Ledger {
         while let row = try tx.row(in: table(.boxLRU), after: ownedKey) {
           ownedKey = row.key
           let candidate = try EvictionCandidate(key: row.key, value: row.value)
-          if !leaving.contains(candidate.download) { return candidate }
+          if !leaving.contains(candidate.download), !change.isHeld(candidate.object) { return candidate }
         }
         return nil
       },
       owners: ownersLeft)
+  }
+
+  /// Whether what is on its way has less room than it was promised.
+  public func isShort(by limits: BoxLimits, in tx: borrowing some Reading & ~Copyable) throws -> Bool {
+    let fills = try tx.count(table(.fills))
+    return limits.shortfall(for: 0, in: try boxUsage(in: tx), fills: max(0, fills - 1)) > 0
   }
 
   private func evict(

@@ -54,8 +54,6 @@ public struct BoxUsage: Sendable, Hashable {
     self.discarded = discarded
   }
 
-  /// What counts against `capacity`.
-  public var occupied: Int { complete + filling + discarded }
 }
 
 /// The room that the box has: its own limits and what the file system says.
@@ -66,11 +64,14 @@ public struct BoxLimits: Sendable, Hashable {
   public var reserve: Int
   /// Bytes free on the file system just now, for us; nil when it could not be asked.
   public var free: Int?
+  /// Bytes of files that were given up and cannot be removed.
+  public var stuck: Int
 
-  public init(capacity: Int?, reserve: Int, free: Int?) {
+  public init(capacity: Int?, reserve: Int, free: Int?, stuck: Int = 0) {
     self.capacity = capacity
     self.reserve = reserve
     self.free = free
+    self.stuck = stuck
   }
 
   /// The most that lies on the disk besides the bytes of so many objects: what their last pages have more, the checksums
@@ -80,12 +81,13 @@ public struct BoxLimits: Sendable, Hashable {
   /// Bytes that must be freed before an object of `size` more fits; 0 when it fits, and nothing is negative.
   ///
   /// What is reserved and not yet written is taken from the free bytes, with what will lie beside it. What is discarded
-  /// is gone from `capacity` as soon as its file is, which happens before anything new is written.
+  /// is gone from `capacity` as soon as its file is, which happens before anything new is written; what cannot be removed
+  /// stays in it.
   ///
   /// - Parameter fills: how many objects `box.filling` is of.
   public func shortfall(for size: Int, in box: BoxUsage, fills: Int) -> Int {
     var short = 0
-    if let capacity { short = max(short, box.complete + box.filling + size - capacity) }
+    if let capacity { short = max(short, box.complete + box.filling + stuck + size - capacity) }
     if let free {
       let promised =
         box.filling - box.fillingStored + Self.besides(objects: fills + 1, bytes: box.filling + size)

@@ -31,6 +31,8 @@ extension API {
       throw Rejection.unavailable(box.fills.trouble(of: download.object), at: Clock.steady)
     }
     if let reader = playable.reader, reader.state != .complete { request.client.watchForLeaving() }
+    let hold = playable.reader?.hold()
+    defer { withExtendedLifetime(hold) {} }
     switch await playable.prepare(playable.plan(of: request)) {
     case .ready: return .play(playable)
     case .paused: throw Rejection.paused

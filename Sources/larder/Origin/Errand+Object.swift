@@ -24,6 +24,11 @@ extension Errand {
         await pause(.originError, why, asked: nil)
         continue
       }
+      // What had to go for it is gone by now, or is held up: the disk's thread keeps the order.
+      if object.state == .filling, try writer.owesRoom() {
+        await pause(.storageError, "what was to make room for it is not gone from the disk yet", asked: nil)
+        continue
+      }
       try await writer.change { ledger, tx, change in
         try ledger.begin(try ledger.owners(of: id, in: tx), in: tx, &change)
       }

@@ -109,6 +109,9 @@ final class ObjectReader {
     return (block(at: bytes.lowerBound)...block(at: bytes.upperBound)).filter { map?.contains($0) == false }
   }
 
+  /// Somebody is being sent bytes of it, for as long as what is returned is held.
+  func hold() -> Hold { shelf.volume.ledger.held.hold(object.id, for: .sending) }
+
   /// Somebody plays it from here on, for as long as what is returned is held; nil when it is whole.
   func playhead(at position: Int) -> Playhead? {
     state == .complete ? nil : shelf.fills.audience(of: object.id).playhead(at: position)

@@ -15,6 +15,8 @@ struct FileBody {
   var parts: MultipartRanges?
   /// Tells the fill of a title that is still coming in where its player is.
   var playhead: Playhead?
+  /// The file stays on the disk as long as it is sent.
+  var hold: Hold?
 }
 
 /// The queue of one connection's answer.

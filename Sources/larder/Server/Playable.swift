@@ -169,7 +169,8 @@ final class Playable {
     unsafe connection.send(
       UnsafeRawBufferPointer(rebasing: scratch[..<length]),
       then: FileBody(
-        playable: self, range: range, parts: parts, playhead: reader?.playhead(at: range?.first ?? 0)))
+        playable: self, range: range, parts: parts, playhead: reader?.playhead(at: range?.first ?? 0),
+        hold: reader?.hold()))
   }
 
   private func head(

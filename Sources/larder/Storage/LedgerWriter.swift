@@ -24,6 +24,10 @@ final class LedgerWriter: Sendable {
   private let freeBytes: @Sendable () -> Int?
   /// Bytes of files that are removed and not yet struck off the ledger's list.
   let unsettled = ByteCounter()
+  /// Of these, bytes of files that could not be removed.
+  let stuck = ByteCounter()
+  /// What is open, and what is being sent to players.
+  let held = HeldObjects()
   private let committed: Mutex<Listener?>
   private let room: LedgerRoom
 
@@ -81,7 +85,7 @@ final class LedgerWriter: Sendable {
         attempt: { [self] tx in
           var change = Change(
             now: Clock.now, policy: policy.withLock { $0 }, freeBytes: freeBytes().map { $0 - unsettled.value },
-            admitsNew: !room.isShort)
+            stuckBytes: stuck.value, isHeld: { [held] in held.isSending($0) }, admitsNew: !room.isShort)
           let value = try body(ledger, tx, &change)
           outcome.settled.withLock { $0 = (value, change) }
         },
@@ -93,6 +97,19 @@ final class LedgerWriter: Sendable {
           committed.withLock { $0 }?.hear(change)
           done(.success(value))
         }))
+  }
+
+  /// Whether what was given up and is still there, because it cannot be removed or somebody is being sent it, takes the
+  /// room that was promised to what is on its way: then that waits. Where nothing is owed, promised is promised.
+  func owesRoom() throws -> Bool {
+    let stuck = stuck.value
+    guard stuck + held.namelessBytes > 0 else { return false }
+    let policy = policy.withLock { $0 }
+    // A capacity that was lowered is no debt.
+    let limits = BoxLimits(
+      capacity: stuck > 0 ? policy.capacity : nil, reserve: policy.reserve,
+      free: freeBytes().map { $0 - unsettled.value }, stuck: stuck)
+    return try ledger.environment.read { tx in try ledger.isShort(by: limits, in: tx) }
   }
 
   // MARK: On the writer's thread

@@ -11,21 +11,30 @@ final class ObjectFile: Sendable {
   /// after it, even when a later one succeeds: the kernel reports it once and may have dropped the pages.
   let failures = Atomic<Int>(0)
 
-  init(owning descriptor: Int32) { self.descriptor = descriptor }
+  /// Says that it is open, until after it is closed.
+  private let hold: Hold?
+
+  /// - Parameter hold: nil for a file that is no object's.
+  init(owning descriptor: Int32, _ hold: Hold? = nil) {
+    self.descriptor = descriptor
+    self.hold = hold
+  }
 
   deinit { close(descriptor) }
 
   /// Opens a file for reading that somebody else may have put there; nil when there is none of that name.
   ///
   /// - Throws: also for what is no regular file. A pipe is not waited for.
-  static func reading(_ path: String, below root: Int32, followsLinks: Bool = false) throws(DiskError) -> ObjectFile? {
+  static func reading(
+    _ path: String, below root: Int32, followsLinks: Bool = false, _ hold: Hold? = nil
+  ) throws(DiskError) -> ObjectFile? {
     let flags = O_RDONLY | O_NONBLOCK | O_CLOEXEC | (followsLinks ? 0 : O_NOFOLLOW)
     let descriptor = unsafe openat(root, path, flags)
     guard descriptor >= 0 else {
       if errno == ENOENT { return nil }
       throw DiskError("open \(path)", errno)
     }
-    let file = ObjectFile(owning: descriptor)
+    let file = ObjectFile(owning: descriptor, hold)
     try file.insistOnFile(path)
     return file
   }

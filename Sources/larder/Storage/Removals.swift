@@ -11,8 +11,9 @@ final class Removals: Sendable {
   private let root: Int32
   private let disk: Worker
   private let ledger: LedgerWriter
-  /// What could not be removed yet, by path. Its bytes are in `unsettled`.
+  /// What could not be removed yet, by path. Its bytes are in `unsettled` and `stuck`.
   private let stubborn = Mutex<[String: Discard]>([:])
+  private let isScheduled = Atomic<Bool>(false)
   /// How many times in a row something could not be removed.
   private let failures = Atomic<Int>(0)
   private let isOver = Atomic<Bool>(false)
@@ -47,18 +48,28 @@ final class Removals: Sendable {
 
   /// A path is in use again: what was to be removed there is not removed any more. On the disk's thread.
   func keep(_ path: String) {
-    guard let kept = stubborn.withLock({ $0.removeValue(forKey: path) }) else { return }
+    guard let kept = forget(path) else { return }
     ledger.unsettled.add(-kept.bytes)
+  }
+
+  private func forget(_ path: String) -> Discard? {
+    let known = stubborn.withLock { $0.removeValue(forKey: path) }
+    if let known { ledger.stuck.add(-known.bytes) }
+    return known
   }
 
   private func attempt(_ discards: [Discard], _ done: @escaping @Sendable (Int) -> Void) {
     var folders: Set<String> = []
     var removed: [Discard] = []
     var left: [Discard] = []
-    for discard in discards {
-      guard unlink(discard.path) else {
+    // Links first: a title's bytes are there as long as any of its names.
+    for discard in discards.filter({ $0.object == nil }) + discards.filter({ $0.object != nil }) {
+      guard !isStillNamed(discard, left), unlink(discard.path) else {
         left.append(discard)
         continue
+      }
+      if let id = discard.object {
+        ledger.held.unlinked(id, bytes: discard.bytes)
       }
       removed.append(discard)
       folders.insert(String(discard.path[..<discard.path.lastIndex(of: "/")!]))
@@ -81,6 +92,7 @@ final class Removals: Sendable {
       } catch { return false }
     }
     if !isDurable { (removed, left) = ([], discards) }
+    for discard in removed { _ = forget(discard.path) }
     if left.isEmpty { failures.store(0, ordering: .relaxed) } else { tryLater(left) }
     if removed.isEmpty { done(0) } else { settle(removed, done) }
   }
@@ -100,6 +112,16 @@ final class Removals: Sendable {
     }
   }
 
+  /// Whether a link that cannot be removed may be one more name of an object: then its bytes stay, and so does its name.
+  private func isStillNamed(_ discard: Discard, _ left: [Discard]) -> Bool {
+    let isStuck = { (other: Discard) in other.object == nil }
+    guard discard.object != nil,
+      left.contains(where: isStuck) || stubborn.withLock({ $0.values.contains(where: isStuck) })
+    else { return false }
+    var status = stat()
+    return unsafe fstatat(root, discard.path, &status, AT_SYMLINK_NOFOLLOW) == 0 && status.st_nlink > 1
+  }
+
   /// Whether nothing is left at the path; an object's checksums go with it.
   private func unlink(_ path: String) -> Bool {
     let tails = path.hasPrefix("objects/") ? ["", ".sums", ".sums.new"] : [""]
@@ -107,11 +129,10 @@ final class Removals: Sendable {
   }
 
   private func tryLater(_ left: [Discard]) {
-    let isScheduled = stubborn.withLock { stubborn in
-      defer { for discard in left { stubborn[discard.path] = discard } }
-      return !stubborn.isEmpty
+    for discard in left where stubborn.withLock({ $0.updateValue(discard, forKey: discard.path) }) == nil {
+      ledger.stuck.add(discard.bytes)
     }
-    guard !isScheduled else { return }
+    guard !isScheduled.exchange(true, ordering: .relaxed) else { return }
     later { self.tryAgain() }
   }
 
@@ -126,10 +147,8 @@ final class Removals: Sendable {
   }
 
   private func tryAgain() {
-    let discards = stubborn.withLock { stubborn in
-      defer { stubborn = [:] }
-      return Array(stubborn.values)
-    }
+    isScheduled.store(false, ordering: .relaxed)
+    let discards = stubborn.withLock { Array($0.values) }
     if !discards.isEmpty { attempt(discards) { _ in } }
   }
 }

@@ -82,11 +82,20 @@ final class Scrub {
     await worker.stop()
   }
 
+  /// An object is gone: its file is closed.
+  func forget(_ object: ObjectID) {
+    if file?.id == object { file = nil }
+  }
+
   private func step() async throws {
     // A reload may come while the disk is asked.
     let rate = settings.rate
     guard rate > 0 else { return await bell.wait() }
-    guard !isBusy() else { return await rest(for: Self.patience) }
+    guard !isBusy() else {
+      // A title that is given up meanwhile leaves its blocks only when it is closed.
+      file = nil
+      return await rest(for: Self.patience)
+    }
     if progress.object == .none {
       let now = Clock.now
       // A round that began in the future began by a clock that was wrong: the next one may not wait for that.

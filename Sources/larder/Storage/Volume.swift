@@ -118,7 +118,7 @@ final class Volume: Sendable {
       let mode = object.storedBytes == 0 ? O_RDWR | O_CREAT | O_CLOEXEC : O_RDWR | O_CLOEXEC
       let descriptor = unsafe openat(root, name, mode, 0o640)
       guard descriptor >= 0 else { throw DiskError("open \(name)", errno) }
-      let file = ObjectFile(owning: descriptor)
+      let file = ObjectFile(owning: descriptor, ledger.held.hold(object.id, for: .open))
       try file.insistOnFile(name)
       if file.size > object.size, ftruncate(descriptor, off_t(object.size)) < 0 {
         throw DiskError("cut \(name)", errno)
@@ -180,8 +180,9 @@ final class Volume: Sendable {
   /// Opens an object for reading; nil when its file is gone.
   func openForReading(_ id: ObjectID) async throws(DiskError) -> ObjectFile? {
     let (root, name) = (root, StoredPath.object(id))
-    return try await opener.run { () throws(DiskError) in
-      try ObjectFile.reading(name, below: root, followsLinks: true)
+    return try await opener.run { [ledger] () throws(DiskError) in
+      // Before it is open: it may be unlinked at any moment.
+      try ObjectFile.reading(name, below: root, followsLinks: true, ledger.held.hold(id, for: .open))
     }
   }
 

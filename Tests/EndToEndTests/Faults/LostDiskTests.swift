@@ -48,6 +48,48 @@ import Testing
     }
   }
 
+  @Test("a title that somebody is being sent is not given up for room that it would not make, and the reserve stays")
+  func heldOpen() throws {
+    let mebi = 1 << 20
+    let image = try DiskImage(.ext4, megabytes: 96)
+    let box = try Box([
+      "storage": ["path": "\"\(image.path)/larder\"", "reserve": "\"16MiB\"", "scrub_rate": "0"],
+      "quota": ["playing_grace": "\"0s\""],
+    ])
+    let (ann, bob) = (try box.user("ann"), try box.user("bob"))
+    let (first, second) = (Title(size: 30 * mebi), Title(size: 32 * mebi))
+    for title in [first, second] { try box.origin.put(title) }
+    let id = try ann.fetch(first)
+    // What is left has room for one of the two.
+    try image.fill(leaving: 30 * mebi)
+    let player = try Connection(port: box.port)
+    player.readSlowly()
+    try player.send(request("GET", "/api/downloads/\(id)/play", headers: ann.authorization))
+    #expect(try player.receiveHead().status == 200)
+    let begun = try player.receive(count: 1000)
+    let refused = try bob.tryStart(second)
+    #expect(refused.status == 507 && refused.code == "storage_full", "\(refused)")
+    #expect(try begun + player.receive(count: first.size - 1000) == first.bytes)
+    #expect(try ann.download(id).deleted_at == .null)
+    // The same player, and somebody deletes it: its blocks are not free before the player has gone.
+    try player.send(request("GET", "/api/downloads/\(id)/play", headers: ann.authorization))
+    #expect(try player.receiveHead().status == 200)
+    try ann.expect(200, "DELETE", "/api/downloads/\(id)/delete")
+    #expect(try bob.tryStart(second).code == "storage_full")
+    #expect(image.freeBytes >= 16 * mebi)
+    #expect(try player.receive(count: first.size) == first.bytes)
+    let next = try eventually("a start", explain: box.report) { () -> String? in
+      let answer = try bob.tryStart(second)
+      return answer.status == 201 ? answer.json?.id?.text : nil
+    }
+    try eventually("the second title", explain: box.report) { () -> Bool? in
+      #expect(image.freeBytes >= 16 * mebi, "the reserve")
+      return try bob.download(next).status?.text == "completed" ? true : nil
+    }
+    #expect(try bob.play(next).body == second.bytes)
+    _ = try box.terminate()
+  }
+
   @Test("when even the ledger's room cannot be kept, starts are refused and deletes go on")
   func noRoomForTheLedger() throws {
     let box = try FaultyBox()

@@ -160,6 +160,34 @@ import Testing
     try box.settle()
   }
 
+  @Test("a file that cannot be removed counts against the capacity: what was let in for it waits until it is gone")
+  func stuckFile() throws {
+    let titles = try FaultTitles.shared()
+    let (first, second) = (titles[0], titles[1])
+    let capacity = max(first.size, second.size) + 1000
+    let box = try FaultyBox(["storage": ["capacity": "\(capacity)"], "quota": ["playing_grace": "\"0s\""]])
+    let held = try box.start("ann", first)
+    try box.complete(held)
+    try box.disk.plan(DiskRule(call: .unlink, action: .fail(EIO)))
+    let id = try box.start("bob", second)
+    try box.wasEvicted(held)
+    let waiting = try box.bob.wait(id, forError: "storage_error")
+    #expect(waiting.downloaded_bytes?.int == 0 && waiting.error?.next_attempt_at?.text != nil, "\(waiting)")
+    #expect(try box.bob.tryStart(titles[2]).code == "storage_full")
+    // Also after a restart.
+    #expect(try box.box.terminate() == .exited(0))
+    try box.box.start()
+    try box.bob.wait(id, forError: "storage_error")
+    let files = try FileManager.default.contentsOfDirectory(atPath: box.data + "/objects")
+    let bytes = try files.filter { !$0.hasSuffix(".sums") }.reduce(0) {
+      try $0 + (FileManager.default.attributesOfItem(atPath: "\(box.data)/objects/\($1)")[.size] as? Int ?? 0)
+    }
+    #expect(bytes <= capacity, "\(files)")
+    try box.disk.mend()
+    try box.complete(id)
+    try box.settle()
+  }
+
   @Test("when the write that makes a commit fails, the box ends with 70, and the next one knows what the disk knows")
   func metaWrite() throws {
     let box = try FaultyBox()

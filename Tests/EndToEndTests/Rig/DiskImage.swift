@@ -70,6 +70,11 @@ final class DiskImage {
     guard unsafe write(descriptor, [0x2E], 1) < 0, errno == ENOSPC else { throw RigFailure("it does not get full") }
   }
 
+  /// Writes a foreign file until only so many bytes are free.
+  func fill(leaving bytes: Int) throws {
+    try Self.run("fallocate", "-l", "\(max(1, freeBytes - bytes))", path + "/foreign")
+  }
+
   /// Takes the foreign file away.
   func clear() throws {
     guard unsafe unlink(path + "/foreign") == 0 else { throw RigFailure.call("unlink foreign") }

@@ -74,7 +74,7 @@ private func checkObject(_ bytes: [UInt8]) {
   }
   var box = BoxUsage()
   object.charge(to: &box, sign: 1)
-  check(box.occupied == object.size && !object.rows.isEmpty, "it occupies its size")
+  check(box.complete + box.filling == object.size && !object.rows.isEmpty, "it occupies its size")
 }
 
 private func checkPage(_ bytes: [UInt8]) {

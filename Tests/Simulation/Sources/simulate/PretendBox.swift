@@ -116,7 +116,10 @@ final class PretendBox {
         fills.link(download.object)
       }
     }
-    for object in change.goneObjects { fills.forget(object) }
+    for object in change.goneObjects {
+      fills.forget(object)
+      scrub.forget(object)
+    }
     for object in change.damagedObjects {
       fills.lookAgain(object)
       titles.damaged(object)

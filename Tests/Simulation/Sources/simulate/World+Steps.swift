@@ -179,6 +179,8 @@ extension World {
     guard let box, let playable = await box.open(user, download.id), mine == life, !isDead else { return }
     checkers.expect(!wasDeleted && user == download.user, "6", "a deleted title is played")
     guard let reader = playable.reader, playable.object.size > 0 else { return }
+    let hold = reader.hold()
+    defer { withExtendedLifetime(hold) {} }
     reader.begin()
     var position = Int(wish.offset % UInt64(playable.object.size))
     let first = reader.block(at: position)
