@@ -109,11 +109,12 @@ private struct LedgerFile {
       }
       let ending = try box.program?.poll() ?? box.terminate()
       let about = "\(harm) in \(table): \(ending as Any)"
-      #expect(ending == .exited(0) || ending == .exited(70), "\(about): \(box.report)")
-      if ending == .exited(70) {
-        ended += 1
-        expectAdvice(box.program?.errors ?? "", box, about)
-      }
+      // Garbage may have LMDB write over other memory first, and whoever needs that ends the process then.
+      let isGarbage = harm == .noise || harm == .entries
+      let isAnybodys = isGarbage && [SIGSEGV, SIGABRT, SIGILL, SIGTRAP].contains { ending == .killed(by: $0) }
+      #expect(ending == .exited(0) || ending == .exited(70) || isAnybodys, "\(about): \(box.report)")
+      if ending != .exited(0) { ended += 1 }
+      if ending == .exited(70), !isGarbage { expectAdvice(box.program?.errors ?? "", box, about) }
       // As after an end in order, whatever this one was: the next start checks the roots alone.
       try box.cut("ledger/lock", to: 0)
     }
