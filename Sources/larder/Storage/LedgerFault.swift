@@ -46,7 +46,7 @@ enum LedgerFault {
     unsafe kept = Kept(
       damaged: first, damagedCount: lines[0].count, unreadable: second, unreadableCount: lines[1].count,
       unknown: second + lines[1].count, unknownCount: lines[2].count)
-    if before == nil { unsafe catchSignals() }
+    if unsafe before == nil { catchSignals() }
   }
 
   private static func catchSignals() {
