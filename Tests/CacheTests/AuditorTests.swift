@@ -241,4 +241,17 @@ import Testing
     #expect(found > 300, "most damage shows")
     #expect(try box.findings() == [])
   }
+
+  @Test func aRowOfOddLengthIsReadAsFarAsItGoes() throws {
+    let box = try box()
+    let ledger = box.ledger
+    let queued = try box.read { try ledger.queue(limit: 100, in: $0) }
+    try ledger.environment.write { tx in
+      try tx.put(ledger.table(.queue), [9], [7])
+      try tx.put(ledger.table(.queue), Array(repeating: 255, count: 11), [])
+    }
+    let found = try box.read { try ledger.queue(limit: 100, in: $0) }
+    #expect(found.count == queued.count + 2 && Set(found).isSuperset(of: queued))
+    #expect(found.contains(QueueEntry(download: DownloadID(upper: 0, lower: 9), object: ObjectID(7))))
+  }
 }

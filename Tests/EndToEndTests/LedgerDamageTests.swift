@@ -88,7 +88,7 @@ private struct LedgerFile {
 
   /// One line of the program's own that names the ledger and what to do.
   private func expectAdvice(_ errors: String, _ box: Box, _ about: String) {
-    let lines = errors.split(separator: "\n").filter { !$0.hasPrefix("{") }
+    let lines = errors.split(separator: "\n").filter { $0.hasPrefix("larder: ") }
     #expect(lines.count == 1, "\(about): \(errors)")
     #expect(lines.first?.contains(box.path("ledger")) == true, "\(about): \(errors)")
     #expect(lines.first?.contains("larder verify --rebuild") == true, "\(about): \(errors)")
@@ -113,8 +113,10 @@ private struct LedgerFile {
       let isGarbage = harm == .noise || harm == .entries
       let isAnybodys = isGarbage && [SIGSEGV, SIGABRT, SIGILL, SIGTRAP].contains { ending == .killed(by: $0) }
       #expect(ending == .exited(0) || ending == .exited(70) || isAnybodys, "\(about): \(box.report)")
-      if ending != .exited(0) { ended += 1 }
-      if ending == .exited(70), !isGarbage { expectAdvice(box.program?.errors ?? "", box, about) }
+      if ending != .exited(0) {
+        ended += 1
+        expectAdvice(box.program?.errors ?? "", box, about)
+      }
       // As after an end in order, whatever this one was: the next start checks the roots alone.
       try box.cut("ledger/lock", to: 0)
     }

@@ -55,9 +55,10 @@ enum Key {
     return Int(number)
   }
 
-  /// The id that ends a key.
+  /// The id that ends a key; of a shorter one, which only a damaged page has, what there is of it.
   static func downloadID(endOf key: [UInt8]) -> DownloadID {
-    DownloadID(upper: number(in: key, at: key.count - 16), lower: number(in: key, at: key.count - 8))
+    let id = key.suffix(16)
+    return DownloadID(upper: number(in: id.dropLast(8), at: 0), lower: number(in: id.suffix(8), at: 0))
   }
 
   /// Fowler, Noll, Vo 1a, 64 bits: the same on every machine and in every process.

@@ -7,53 +7,70 @@ import Glibc
 
 /// Says what a signal means when it is the ledger that is damaged.
 enum LedgerFault {
-  /// What the handler writes, each a line, made beforehand and kept for good.
-  @unsafe private struct Lines {
-    let damaged: UnsafeBufferPointer<UInt8>
-    let unreadable: UnsafeBufferPointer<UInt8>
-    let unknown: UnsafeBufferPointer<UInt8>
+  /// What the handler needs, in a page of its own that nobody can write to: the heap may be what was written over.
+  @unsafe private struct Kept {
+    var damaged: UnsafePointer<UInt8>
+    var damagedCount: Int
+    var unreadable: UnsafePointer<UInt8>
+    var unreadableCount: Int
+    var unknown: UnsafePointer<UInt8>
+    var unknownCount: Int
   }
 
-  /// Written while there is no handler, or by the one thread that opens ledgers.
-  private nonisolated(unsafe) static var lines: Lines?
-  /// What was done about the signals before, by number: Swift's own report, or a sanitizer's.
-  private nonisolated(unsafe) static var before: (segv: sigaction, abort: sigaction)?
+  private nonisolated(unsafe) static var kept: Kept?
+  /// What was done about the signals before, by number: Swift's own report, or a sanitizer's. In pages of its own, too.
+  private nonisolated(unsafe) static var before: UnsafeMutablePointer<sigaction>?
+  /// Whether a thread is in the handler already.
+  private nonisolated(unsafe) static var isCaught = false
 
   /// From now on a damaged page of the ledger in `folder` ends the process with status 70 and one line that names the
   /// ledger and what to do.
   ///
   /// A page that cannot be read (`SIGBUS`) is the disk's failure or a file that was cut. `SIGSEGV` and `SIGABRT` (LMDB's own
-  /// assertions, and the C library's when its heap was written over) are the ledger's when ``TripCheck`` says so; else they
-  /// end the process as ever, after a line that does not leave `larder verify` out.
+  /// assertions) are the ledger's when ``TripCheck`` says so. Whatever else would end the process does so, after a line that
+  /// does not leave the ledger out: a damaged page may have had LMDB write over memory that is anybody's.
   static func watch(_ folder: String) {
     let remedy = "larder verify --rebuild makes a new one from the videos on the disk"
-    unsafe lines = Lines(
-      damaged: line("the ledger at \(folder) is damaged; larder verify says where, and \(remedy)"),
-      unreadable: line(
-        "the ledger at \(folder) cannot be read: its disk failed or its file was cut; when larder verify finds it damaged, "
-          + remedy
-      ),
-      unknown: line("a fault of the program; when it comes again, larder verify says whether the ledger is damaged"))
-    guard unsafe before == nil else { return }
+    let lines = [
+      "the ledger at \(folder) is damaged; larder verify says where, and \(remedy)",
+      "the ledger at \(folder) cannot be read: its disk failed or its file was cut; when larder verify finds it damaged, "
+        + remedy,
+      "a fault of the program; when larder verify finds the ledger at \(folder) damaged, \(remedy)",
+    ].map { Array("larder: \($0)\n".utf8) }
+    let bytes = lines.flatMap { $0 }
+    guard let memory = unsafe pages(bytes.count) else { return }
+    unsafe memory.copyMemory(from: bytes, byteCount: bytes.count)
+    unsafe mprotect(memory, bytes.count, PROT_READ)
+    let first = unsafe UnsafePointer(memory.assumingMemoryBound(to: UInt8.self))
+    let second = unsafe first + lines[0].count
+    unsafe kept = Kept(
+      damaged: first, damagedCount: lines[0].count, unreadable: second, unreadableCount: lines[1].count,
+      unknown: second + lines[1].count, unknownCount: lines[2].count)
+    if unsafe before == nil { catchSignals() }
+  }
+
+  private static func catchSignals() {
+    let signals = [SIGBUS, SIGSEGV, SIGABRT, SIGILL, SIGTRAP]
+    let size = 65 * MemoryLayout<sigaction>.stride
+    guard let memory = unsafe pages(size) else { return }
+    let old = unsafe memory.bindMemory(to: sigaction.self, capacity: 65)
+    unsafe before = old
     // A handler may not be the first to ask for anything that Swift makes when it is asked for.
     unsafe _ = TripCheck(fault: 1, context: nil).isLedgers
-    var (segv, abort) = (sigaction(), sigaction())
     var action = sigaction()
     action.sa_flags = SA_SIGINFO
     unsafe action.__sigaction_handler.sa_sigaction = { number, info, context in
       unsafe LedgerFault.caught(number, info, context)
     }
-    unsafe sigaction(SIGBUS, &action, nil)
-    unsafe sigaction(SIGSEGV, &action, &segv)
-    unsafe sigaction(SIGABRT, &action, &abort)
-    unsafe before = (segv, abort)
+    for number in signals { unsafe sigaction(number, nil, old + Int(number)) }
+    unsafe mprotect(memory, size, PROT_READ)
+    for number in signals { unsafe sigaction(number, &action, nil) }
   }
 
-  private static func line(_ text: String) -> UnsafeBufferPointer<UInt8> {
-    let bytes = Array("larder: \(text)\n".utf8)
-    let kept = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: bytes.count)
-    _ = unsafe kept.initialize(from: bytes)
-    return UnsafeBufferPointer(kept)
+  /// Memory that is no heap's.
+  private static func pages(_ bytes: Int) -> UnsafeMutableRawPointer? {
+    let memory = unsafe mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    return unsafe memory == MAP_FAILED ? nil : memory
   }
 
   // MARK: In the handler
@@ -61,26 +78,27 @@ enum LedgerFault {
   private static func caught(
     _ number: Int32, _ info: UnsafeMutablePointer<siginfo_t>?, _ context: UnsafeMutableRawPointer?
   ) {
-    guard let lines = unsafe lines else { _exit(70) }
-    if number == SIGBUS { unsafe end(lines.unreadable) }
-    let fault = number == SIGSEGV ? unsafe UInt(bitPattern: info?.pointee._sifields._sigfault.si_addr) : 0
-    if unsafe TripCheck(fault: fault, context: context).isLedgers { unsafe end(lines.damaged) }
-    unsafe say(lines.unknown)
-    // What was to be done before is done when the instruction fails again, or abort(3) goes on.
-    guard var before = unsafe before else { _exit(70) }
-    if number == SIGSEGV {
-      unsafe sigaction(number, &before.segv, nil)
-    } else {
-      unsafe sigaction(number, &before.abort, nil)
+    guard let kept = unsafe kept else { _exit(70) }
+    // One line: another thread's fault is the same, or comes of it.
+    while unsafe isCaught { pause() }
+    unsafe isCaught = true
+    if number == SIGBUS { unsafe end(kept.unreadable, kept.unreadableCount) }
+    var fault: UInt = 0
+    if number == SIGSEGV, let info = unsafe info {
+      fault = unsafe UInt(bitPattern: info.pointee._sifields._sigfault.si_addr)
     }
+    // Swift's own traps are no trips of LMDB's, but of who reads what it gave.
+    if number == SIGSEGV || number == SIGABRT, unsafe TripCheck(fault: fault, context: context).isLedgers {
+      unsafe end(kept.damaged, kept.damagedCount)
+    }
+    unsafe write(2, kept.unknown, kept.unknownCount)
+    // What was to be done before is done when the instruction fails again, or abort(3) goes on.
+    guard let before = unsafe before else { _exit(70) }
+    unsafe sigaction(number, before + Int(number), nil)
   }
 
-  private static func end(_ line: UnsafeBufferPointer<UInt8>) -> Never {
-    unsafe say(line)
+  private static func end(_ line: UnsafePointer<UInt8>, _ count: Int) -> Never {
+    unsafe write(2, line, count)
     _exit(70)
-  }
-
-  private static func say(_ line: UnsafeBufferPointer<UInt8>) {
-    _ = unsafe write(2, line.baseAddress, line.count)
   }
 }

@@ -1,6 +1,7 @@
 // Whose fault a signal is: the kernel tells the address that was reached for and what the processor was at, and
-// /proc/self/maps what lies where. Read in a signal handler, so it allocates nothing and calls only what may be called
-// there (signal-safety(7)).
+// /proc/self/maps what lies where. Read in a signal handler, perhaps over a heap that was written over: so it allocates
+// nothing, calls only what may be called there (signal-safety(7)), and keeps to plain numbers, since what Swift knows of
+// generic types lies in the heap too.
 
 import Glibc
 
@@ -8,13 +9,16 @@ import Glibc
 /// the C library on its behalf.
 struct TripCheck {
   private let fault: UInt
-  /// The instruction, and what stood in the register that keeps where it goes on after it, where there is such a one.
-  private let code: (UInt, UInt)
+  /// The instruction, and where it goes on after it as far as a register says so.
+  private let instruction: UInt
+  private let link: UInt
   private let stack: UInt
 
   // What the maps say.
   private var isInMap = false
-  private var library: Range<UInt> = 0..<0
+  /// LMDB's code.
+  private var library: UInt = 0
+  private var endOfLibrary: UInt = 0
   private var endOfStack: UInt = 0
 
   /// How far up the stack a return to LMDB is looked for: the frames of `memmove(3)`, or of `abort(3)` in `free(3)`.
@@ -25,37 +29,34 @@ struct TripCheck {
   ///   - context: what the handler got, a `ucontext_t`.
   init(fault: UInt, context: UnsafeMutableRawPointer?) {
     self.fault = fault
-    guard let context = unsafe context?.assumingMemoryBound(to: ucontext_t.self) else {
-      (code, stack) = ((0, 0), 0)
-      readMaps()
-      return
+    var (instruction, link, stack): (UInt, UInt, UInt) = (0, 0, 0)
+    if let context = unsafe context?.assumingMemoryBound(to: ucontext_t.self) {
+      #if arch(x86_64)
+        // REG_RIP and REG_RSP of <sys/ucontext.h>.
+        instruction = UInt(bitPattern: Int(unsafe context.pointee.uc_mcontext.gregs.16))
+        stack = UInt(bitPattern: Int(unsafe context.pointee.uc_mcontext.gregs.15))
+      #elseif arch(arm64)
+        instruction = UInt(unsafe context.pointee.uc_mcontext.pc)
+        link = UInt(unsafe context.pointee.uc_mcontext.regs.30)
+        stack = UInt(unsafe context.pointee.uc_mcontext.sp)
+      #endif
     }
-    #if arch(x86_64)
-      // REG_RIP and REG_RSP of <sys/ucontext.h>.
-      code = (UInt(truncatingIfNeeded: unsafe context.pointee.uc_mcontext.gregs.16), 0)
-      stack = UInt(truncatingIfNeeded: unsafe context.pointee.uc_mcontext.gregs.15)
-    #elseif arch(arm64)
-      code = (
-        UInt(unsafe context.pointee.uc_mcontext.pc), UInt(unsafe context.pointee.uc_mcontext.regs.30)
-      )
-      stack = UInt(unsafe context.pointee.uc_mcontext.sp)
-    #else
-      (code, stack) = ((0, 0), 0)
-    #endif
+    (self.instruction, self.link, self.stack) = (instruction, link, stack)
     readMaps()
   }
 
   var isLedgers: Bool {
-    if isInMap || library.contains(code.0) || library.contains(code.1) { return true }
-    guard !library.isEmpty, stack != 0, stack & 7 == 0 else { return false }
+    if isInMap || isLibrarys(instruction) || isLibrarys(link) { return true }
+    guard stack != 0, stack & 7 == 0 else { return false }
     var word = stack
-    let end = min(endOfStack, stack + Self.reach)
-    while word + 8 <= end {
-      if let value = unsafe UnsafePointer<UInt>(bitPattern: word)?.pointee, library.contains(value) { return true }
+    while word + 8 <= endOfStack, word < stack + Self.reach {
+      if let value = unsafe UnsafePointer<UInt>(bitPattern: word)?.pointee, isLibrarys(value) { return true }
       word += 8
     }
     return false
   }
+
+  private func isLibrarys(_ address: UInt) -> Bool { address >= library && address < endOfLibrary }
 
   // MARK: /proc/self/maps
 
@@ -64,7 +65,7 @@ struct TripCheck {
     var start: UInt = 0
     var end: UInt = 0
     /// How many fields have ended.
-    var fields = 0
+    var fields: UInt8 = 0
     /// The last eight bytes, which are as many as the names that are looked for.
     var last: UInt64 = 0
     var isExecutable = false
@@ -79,17 +80,19 @@ struct TripCheck {
   private mutating func readMaps() {
     let file = unsafe open("/proc/self/maps", O_RDONLY | O_CLOEXEC)
     guard file >= 0 else { return }
-    defer { close(file) }
     var line = Line()
-    var buffer: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0, 0, 0)
+    var bytes: UInt64 = 0
     while true {
-      let count = unsafe withUnsafeMutableBytes(of: &buffer) { unsafe read(file, $0.baseAddress, $0.count) }
-      guard count > 0 else { return }
-      for index in 0..<count {
-        let byte = unsafe withUnsafeBytes(of: &buffer) { unsafe $0[index] }
-        take(byte, &line)
+      var count = unsafe read(file, &bytes, 8)
+      guard count > 0 else { break }
+      // The first byte is the lowest, on all machines that are meant here.
+      while count > 0 {
+        take(UInt8(truncatingIfNeeded: bytes), &line)
+        bytes >>= 8
+        count -= 1
       }
     }
+    close(file)
   }
 
   private mutating func take(_ byte: UInt8, _ line: inout Line) {
@@ -99,15 +102,17 @@ struct TripCheck {
       return
     }
     line.last = line.last << 8 | UInt64(byte)
-    switch (line.fields, byte) {
-    case (0, 0x2D), (_, 0x20): line.fields += 1
-    case (0, _): line.start = line.start << 4 | Self.digit(byte)
-    case (1, _): line.end = line.end << 4 | Self.digit(byte)
-    case (2, 0x78): line.isExecutable = true
-    default: break
-    }
     if line.last == Self.ledgerName { line.isLedger = true }
     if line.last == Self.libraryName { line.isLibrary = true }
+    if byte == 0x20 || byte == 0x2D && line.fields == 0 {
+      if line.fields < 9 { line.fields += 1 }
+    } else if line.fields == 0 {
+      line.start = line.start << 4 | Self.digit(byte)
+    } else if line.fields == 1 {
+      line.end = line.end << 4 | Self.digit(byte)
+    } else if line.fields == 2, byte == 0x78 {
+      line.isExecutable = true
+    }
   }
 
   private static func digit(_ byte: UInt8) -> UInt { UInt(byte < 0x3A ? byte & 0xF : (byte & 0xF) + 9) }
@@ -115,7 +120,7 @@ struct TripCheck {
   private mutating func judge(_ line: Line) {
     // The last one that begins before it holds it, or the hole before it.
     if line.start <= fault { isInMap = line.isLedger }
-    if line.isLibrary, line.isExecutable { library = line.start..<line.end }
+    if line.isLibrary, line.isExecutable { (library, endOfLibrary) = (line.start, line.end) }
     if line.start <= stack, stack < line.end { endOfStack = line.end }
   }
 }
