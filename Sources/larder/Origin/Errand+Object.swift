@@ -29,10 +29,14 @@ extension Errand {
         await pause(.storageError, "what was to make room for it is not gone from the disk yet", asked: nil)
         continue
       }
+      let lost = try firstLost(of: object, present)
+      guard await !rested(before: lost) else { continue }
       try await writer.change { ledger, tx, change in
         try ledger.begin(try ledger.owners(of: id, in: tx), in: tx, &change)
       }
-      switch await fetch(object, present, file) {
+      let ending = await fetch(object, present, file)
+      if let lost, !hasBroughtBack { renewals.losses.takeBack(lost) }
+      switch ending {
       case .stopped: break
       case .whole: try await judge(object, file)
       case .changed: try await renew(object)
@@ -52,7 +56,9 @@ extension Errand {
       settings: settings, turn: turn, audience: audience)
     // An order to stop, or a reload with another bucket, that came while the file was opened.
     guard !isStopped, origin.isBucket(of: object.origin.version) else { return .stopped }
+    hasBroughtBack = false
     run.heardOfBlocks = { [self] count in
+      hasBroughtBack = true
       if object.state == .mending { losses.mended(count) }
       heardOfBlocks()
     }
@@ -60,6 +66,28 @@ extension Errand {
     defer { self.run = nil }
     trouble = nil
     return await run.run()
+  }
+
+  /// The first of the blocks that were there once, as `Renewals` knows it; nil when none was lost.
+  private func firstLost(of object: StoredObject, _ present: BlockMap) throws -> String? {
+    let known = try read { ledger, tx in try ledger.knownChecksums(of: object, in: tx) }
+    let lost = known.indices.first { known[$0] != nil && !present.contains($0) }
+    return lost.map { "block \($0) of object \(object.id.hexadecimal)" }
+  }
+
+  /// Waits before a block comes that was brought back a while ago and is lost again: from a disk that does not keep it, it
+  /// would be fetched without end. True when it waited, and everything must be looked at anew.
+  private func rested(before lost: String?) async -> Bool {
+    guard let lost, !hasRested else {
+      hasRested = false
+      return false
+    }
+    var random = SystemRandomNumberGenerator()
+    let wait = renewals.losses.wait(for: lost, at: Clock.steady, retry: settings.retry, using: &random)
+    guard wait > 0 else { return false }
+    hasRested = true
+    await pause(.storageError, "the disk does not keep what is brought back (\(lost))", for: wait)
+    return true
   }
 
   // MARK: What is there

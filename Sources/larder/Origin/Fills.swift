@@ -28,6 +28,9 @@ final class Fills {
   private var isFirstLook = true
   /// The damaged object that was begun last: the next one is looked for behind it.
   private var lastMend = ObjectID.none
+  /// Fills that gave their place to others, until they are due.
+  private var aside = SetAside()
+  private let waker = Timer()
   /// Why damaged objects are not whole that gave their place to others.
   private var setAside: [ObjectID: Trouble] = [:]
   /// Grows with every change of the ledger that the queue may look different after.
@@ -70,6 +73,8 @@ final class Fills {
   /// Tries everything that waits for the origin now: credentials or the way to it may have changed.
   func hurry() {
     for errand in errands.values { errand.hurry() }
+    aside.forgetAll()
+    schedule()
   }
 
   /// Another bucket or endpoint is configured: what is on the way from the one before is given up, and each title sees anew
@@ -81,13 +86,17 @@ final class Fills {
   /// What the box knows of an object or download beyond the ledger: how fast, and why not.
   func live(_ download: Download) -> (bytesPerSecond: Int, trouble: Trouble?) {
     let subject: Errand.Subject = download.object == .none ? .version(of: download.id) : .object(download.object)
-    guard let errand = errands[subject] else { return (0, nil) }
+    guard let errand = errands[subject] else {
+      return (0, download.waitsForBytes ? aside.trouble(of: subject) : nil)
+    }
     return (errand.run?.bytesPerSecond ?? 0, errand.run?.trouble ?? errand.trouble)
   }
 
   /// Why a damaged object is not whole again; nil while it is worked on, or is whole.
   func trouble(of object: ObjectID) -> Trouble? {
-    guard let errand = errands[.object(object)] else { return setAside[object] }
+    guard let errand = errands[.object(object)] else {
+      return setAside[object] ?? aside.trouble(of: .object(object))
+    }
     return errand.run?.trouble ?? errand.trouble
   }
 
@@ -128,23 +137,31 @@ final class Fills {
 
   /// Somebody waits for blocks of an object: it is brought in at once, whatever else waits for its turn.
   ///
-  /// - Returns: false when nobody wants it to come in: it is whole or gone, or all its downloads are paused.
+  /// - Returns: false when nobody wants it to come in: it is whole or gone, or all its downloads are paused. A ledger that
+  ///   cannot be read says nothing of the kind: who waits asks again.
   @discardableResult
   func attend(_ id: ObjectID) -> Bool {
     guard !isStopped else { return false }
     if let errand = errands[.object(id)] {
-      guard !errand.isStopped else { return false }
+      // One that was set aside a moment ago begins anew once it has ended.
+      guard !errand.isStopped else { return errand.isSetAside }
       errand.turn.give()
       return true
     }
     let ledger = writer.ledger
-    let wanted: StoredObject.State?? = try? ledger.environment.read { tx in
-      let state = try ledger.object(id, in: tx)?.state
-      guard state == .filling else { return state }
-      let owners = try ledger.owners(of: id, in: tx)
-      return try owners.contains { try ledger.download($0, in: tx)?.waitsForBytes ?? false } ? state : nil
+    let wanted: StoredObject.State?
+    do {
+      wanted = try ledger.environment.read { tx in
+        let state = try ledger.object(id, in: tx)?.state
+        guard state == .filling else { return state }
+        let owners = try ledger.owners(of: id, in: tx)
+        return try owners.contains { try ledger.download($0, in: tx)?.waitsForBytes ?? false } ? state : nil
+      }
+    } catch {
+      sayUnreadable(.object(id), error)
+      return true
     }
-    guard let state = wanted ?? nil, state != .complete else { return false }
+    guard let state = wanted, state != .complete else { return false }
     start(.object(id), isMend: state == .mending)
     return true
   }
@@ -160,6 +177,7 @@ final class Fills {
   /// An object is gone: whatever fetches it ends.
   func forget(_ object: ObjectID) {
     setAside[object] = nil
+    aside.forget(.object(object))
     errands[.object(object)]?.stop()
   }
 
@@ -224,10 +242,12 @@ final class Fills {
       where holding > settings.active { errand.turn.giveUp() }
       for entry in try ledger.queue(limit: Self.look, in: tx) {
         let subject: Errand.Subject = entry.object == .none ? .version(of: entry.download) : .object(entry.object)
+        guard errands[subject] == nil, !fruitless.contains(subject), !aside.isWaiting(subject, at: Clock.steady) else {
+          continue
+        }
         // What is whole needs only its link, no turn and no origin. A commit that makes it so starts that by itself
         // (`link`), so only the first look after a crash has to search beyond what has its turn.
         guard hasTurn || isFirstLook else { break }
-        guard errands[subject] == nil, !fruitless.contains(subject) else { continue }
         var (isThere, isWhole) = (true, false)
         if entry.object != .none {
           try reading(subject) {
@@ -241,10 +261,12 @@ final class Fills {
           continue
         }
         guard isWhole || hasTurn else { continue }
+        if !isWhole, !hasPlace { setOneAside() }
         start(subject)
       }
       isFirstLook = false
     }
+    wakeForNextDue()
     if !toBegin.isEmpty || !unfounded.isEmpty {
       let (ids, unfounded) = (toBegin, unfounded)
       try await writer.change { ledger, tx, change in
@@ -256,14 +278,45 @@ final class Fills {
 
   /// A record that cannot be read stops what it is about and nothing else; that is said once.
   private func reading(_ subject: Errand.Subject, _ body: () throws -> Void) throws {
-    do { try body() } catch let error as CorruptRecord {
-      if unreadable.insert(subject).inserted { log.fault("fill.unreadable", "\(subject): \(error)") }
-    }
+    do { try body() } catch let error as CorruptRecord { sayUnreadable(subject, error) }
+  }
+
+  private func sayUnreadable(_ subject: Errand.Subject, _ error: any Error) {
+    if unreadable.insert(subject).inserted { log.fault("fill.unreadable", "\(subject): \(error)") }
   }
 
   /// An errand that waits because of its own object gives its turn to others; one that waits for the network keeps it.
-  private var hasTurn: Bool {
-    holding < settings.active && errands.values.count { !$0.isMend } < settings.active + Self.patience
+  private var hasTurn: Bool { holding < settings.active && (hasPlace || leastUrgent != nil) }
+
+  /// Whether one more may be under way, also when it has to wait.
+  private var hasPlace: Bool {
+    errands.values.count { !$0.isMend && !$0.isStopped } < settings.active + Self.patience
+  }
+
+  /// The fill that waits because of itself and whose next try is furthest off.
+  private var leastUrgent: (subject: Errand.Subject, errand: Errand, trouble: Trouble)? {
+    errands.compactMap { subject, errand -> (subject: Errand.Subject, errand: Errand, trouble: Trouble)? in
+      guard !errand.isMend, !errand.isStopped, !errand.turn.isHeld, errand.turn.wantedSince == nil,
+        let trouble = errand.run?.trouble ?? errand.trouble, trouble.nextAttempt != nil
+      else { return nil }
+      if case .object(let id) = subject, audiences[id] != nil { return nil }
+      return (subject, errand, trouble)
+    }.max { $0.trouble.nextAttempt! < $1.trouble.nextAttempt! }
+  }
+
+  /// It gives its place to a title that could use it.
+  private func setOneAside() {
+    guard let (subject, errand, trouble) = leastUrgent else { return }
+    var random = SystemRandomNumberGenerator()
+    aside.put(subject, trouble, at: Clock.steady, retry: settings.retry, using: &random)
+    errand.isSetAside = true
+    errand.stop()
+  }
+
+  private func wakeForNextDue() {
+    let now = Clock.steady
+    guard let due = aside.nextDue(after: now) else { return waker.stop() }
+    waker.start(after: .milliseconds(due.milliseconds - now.milliseconds)) { [weak self] in self?.schedule() }
   }
 
   private var holding: Int { errands.count { isCounted($1, $0) } }
@@ -330,7 +383,10 @@ final class Fills {
     errand.task = EventLoop.spawn { [self] in
       await errand.run()
       errands[subject] = nil
-      if news == begun { fruitless.insert(subject) }
+      if !errand.isSetAside {
+        aside.forget(subject)
+        if news == begun { fruitless.insert(subject) }
+      }
       schedule()
     }
     // It may have ended before it had a task to wait for.
