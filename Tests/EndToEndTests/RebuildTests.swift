@@ -117,15 +117,16 @@ import Testing
     let id = try ann.fetch(title)
     _ = try box.terminate()
     try ruin(box, .zeroed)
+    let old = Bytes([1, 2, 3])
     // Every second in which it may happen has its old ledger already.
     let format = DateFormatter()
     (format.locale, format.timeZone) = (Locale(identifier: "en_US_POSIX"), TimeZone(identifier: "UTC"))
     format.dateFormat = "yyyyMMdd'T'HHmmss'Z'"
-    let earlier = (0..<120).map { "ledger.broken-\(format.string(from: Date(timeIntervalSinceNow: Double($0))))" }
-    for name in earlier { try box.write(title.bytes, to: "\(name)/data.mdb") }
+    let earlier = (0..<900).map { "ledger.broken-\(format.string(from: Date(timeIntervalSinceNow: Double($0))))" }
+    for name in earlier { try box.write(old, to: "\(name)/data.mdb") }
     let rebuilt = try box.command("verify", "--rebuild")
     #expect(rebuilt.ending == .exited(0), "\(rebuilt)")
-    for name in earlier { #expect(try box.bytes("\(name)/data.mdb") == title.bytes, "\(name)") }
+    for name in earlier { #expect(try box.bytes("\(name)/data.mdb") == old, "\(name)") }
     let names = try FileManager.default.contentsOfDirectory(atPath: box.data).filter { $0.hasPrefix("ledger.broken-") }
     let new = Set(names).subtracting(earlier)
     #expect(new.count == 1 && new.first?.hasSuffix("Z-2") == true, "\(new)")
