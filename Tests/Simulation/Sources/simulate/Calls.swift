@@ -170,6 +170,7 @@ func posix_fadvise(_ handle: Int32, _ offset: off_t, _ count: off_t, _ advice: I
   unsafe into.pointee.st_mode = inode.isFolder ? S_IFDIR : S_IFREG | 0o640
   unsafe into.pointee.st_ino = UInt(inode.number)
   unsafe into.pointee.st_size = inode.bytes.count
+  unsafe into.pointee.st_blocks = inode.isFolder ? 0 : inode.room / 512
   unsafe into.pointee.st_nlink = nlink_t(inode.links)
   unsafe into.pointee.st_mtim = timespec(
     tv_sec: Int(inode.modified / 1_000_000_000), tv_nsec: Int(inode.modified % 1_000_000_000))
