@@ -156,7 +156,7 @@ final class Connection {
 func request(
   _ method: String, _ target: String, headers: [String: String] = [:], body: String? = nil
 ) -> String {
-  var text = "\(method) \(target) HTTP/1.1\r\nHost: larder\r\n"
+  var text = "\(method) \(target) HTTP/1.1\r\nHost: localhost\r\n"
   for (name, value) in headers { text += "\(name): \(value)\r\n" }
   if let body {
     text += "Content-Type: application/json\r\nContent-Length: \(body.utf8.count)\r\n"
