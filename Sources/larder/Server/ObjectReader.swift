@@ -80,10 +80,6 @@ final class ObjectReader {
     return known.isEmpty ? bytes.lowerBound : residency.end(known)
   }
 
-  /// Whether it can be told what of the file is in memory: then nothing goes out that memory has forgotten since it was
-  /// compared, however short the time between.
-  var knowsMemory: Bool { residency.isKnown }
-
   /// The block could not be sent although it was good.
   func doubt(_ block: Int) { verified.remove(block) }
 

@@ -44,17 +44,13 @@ struct Outgoing {
   private static let youth = Duration.milliseconds(1)
   /// The unit of sending and of asking whether the bytes are in memory.
   private static let slice = 256 << 10
-  /// So many misses in a row are the end: the client gets the rest when the machine has memory again.
-  private static let persistence = 16
 
   private var bytes: [UInt8] = []
   private var sent = 0
   private var body: FileBody?
-  /// Up to here the file was warmed or its block compared a moment ago; where nobody can tell what is in memory, that is
-  /// not asked again before some of it is sent.
+  /// Up to here the file was warmed or its block compared a moment ago; not asked again before some of it is sent, or a
+  /// machine that is short of memory would never get on.
   private var warmedEnd = 0
-  /// How many times in a row a block was compared and had left memory before any of it went out.
-  private var misses = 0
   /// Where the file failed although its block was good; a second time there is the end.
   private var doubted: Int?
   /// Bytes of files that were sent and not yet counted.
@@ -71,7 +67,6 @@ struct Outgoing {
     sent = 0
     warmedEnd = 0
     doubted = nil
-    misses = 0
   }
 
   /// Adds bytes behind what is waiting; false when more than `limit` would wait.
@@ -123,8 +118,6 @@ struct Outgoing {
           warmedEnd = range.first + Self.slice
           return .cold(file, ByteRange(first: range.first, last: min(range.last, warmedEnd - 1)))
         }
-        guard misses < Self.persistence else { return .failed }
-        misses += 1
         let block = reader.block(at: range.first)
         warmedEnd = reader.object.bytes(ofBlock: block).upperBound
         return .unverified(reader, block)
@@ -139,7 +132,6 @@ struct Outgoing {
         reader.doubt(block)
         return .unverified(reader, block)
       case .bytes(let count):
-        misses = 0
         body!.playable.touch()
         body!.playhead?.moved(to: range.first + count, sent: count)
         budget -= count
@@ -164,7 +156,7 @@ struct Outgoing {
       let isInMemory = range.first < warmed || file.isResident(ByteRange(first: range.first, last: end - 1))
       return isInMemory ? end : range.first
     }
-    guard !reader.knowsMemory, range.first < warmed, reader.isVerified(reader.block(at: range.first)) else {
+    guard range.first < warmed, reader.isVerified(reader.block(at: range.first)) else {
       return reader.readyEnd(range.first..<most)
     }
     return min(most, warmed)

@@ -19,9 +19,6 @@ struct Residency: ~Copyable {
 
   deinit { if let start = unsafe start { unsafe munmap(start, size) } }
 
-  /// Whether it can be told; a file system that maps no files keeps it to itself.
-  var isKnown: Bool { unsafe start != nil }
-
   /// Up to where these bytes are in memory without a gap; their beginning when it cannot be told, so that they are compared
   /// once more.
   func end(_ bytes: Range<Int>) -> Int {

@@ -65,11 +65,8 @@ final class HTTPConnection {
       begin { [self] in
         let readiness = await reader.ready(block)
         guard isOpen else { return }
-        guard case .ready = readiness else { return end(isWhole: false) }
-        // Memory may be short at any moment, also between the look at a block and the call that sends it.
-        if unsafe Socket.dice.roll(8) == 0 {
-          unsafe Stage.disk.forget(reader.file.descriptor, reader.object.bytes(ofBlock: block))
-        }
+        if case .ready = readiness { return }
+        end(isWhole: false)
       }
     case .failed: end(isWhole: false)
     }

@@ -6,8 +6,6 @@ struct Residency {
 
   init(_ file: ObjectFile, size: Int) { handle = file.descriptor }
 
-  var isKnown: Bool { true }
-
   func end(_ bytes: Range<Int>) -> Int {
     var end = bytes.lowerBound
     while end < bytes.upperBound {
