@@ -4,7 +4,7 @@
 public final class Worker: Sendable {
   private let jobs: Queue<@Sendable () -> Void>
 
-  public init(name: String) { jobs = Queue(name: name, inBatches: false) { $0[0]() } }
+  public init(name: String, yields: Bool = false) { jobs = Queue(name: name, inBatches: false) { $0[0]() } }
 
   public func post(_ job: @escaping @Sendable () -> Void) { jobs.submit(job) }
 
