@@ -49,10 +49,11 @@ static inline void larder_trim_heap(void) {
   malloc_trim(0);
 }
 
-/// mallopt(3): freed blocks of `bytes` and more go back to the system at once, and at most `arenas` threads have a heap of
-/// their own.
-static inline void larder_limit_heaps(int bytes, int arenas) {
+/// mallopt(3): freed blocks of `bytes` and more go back to the system at once; of smaller ones `kept` bytes stay at the end
+/// of a heap, and at most `arenas` threads have a heap of their own.
+static inline void larder_limit_heaps(int bytes, int kept, int arenas) {
   mallopt(M_MMAP_THRESHOLD, bytes);
+  mallopt(M_TRIM_THRESHOLD, kept);
   mallopt(M_ARENA_MAX, arenas);
 }
 

@@ -34,11 +34,12 @@ extension Errand {
       try await writer.change { ledger, tx, change in
         try ledger.begin(try ledger.owners(of: id, in: tx), in: tx, &change)
       }
-      let ending = await fetch(object, present, file)
+      let digest = volume.digest(of: object, in: file)
+      let ending = await fetch(object, present, file, digest)
       if let lost, !hasBroughtBack { renewals.losses.takeBack(lost) }
       switch ending {
       case .stopped: break
-      case .whole: try await judge(object, file)
+      case .whole: try await judge(object, file, digest)
       case .changed: try await renew(object)
       case .failed(let trouble):
         _ = try await fail({ ledger, tx in try ledger.owners(of: id, in: tx) }, trouble)
@@ -48,11 +49,13 @@ extension Errand {
     }
   }
 
-  private func fetch(_ object: StoredObject, _ present: BlockMap, _ file: ObjectFile) async -> FillRun.Ending {
+  private func fetch(
+    _ object: StoredObject, _ present: BlockMap, _ file: ObjectFile, _ digest: DigestRun?
+  ) async -> FillRun.Ending {
     let known = (try? read { ledger, tx in try ledger.starts(of: object.id, in: tx) }) ?? []
     let starts = known.isEmpty ? [:] : await volume.read(known, of: object, from: file)
     let run = FillRun(
-      object, present: present, starts: starts, file: file, origin: origin, volume: volume, rate: rate,
+      object, present: present, starts: starts, file: file, digest: digest, origin: origin, volume: volume, rate: rate,
       settings: settings, turn: turn, audience: audience)
     // An order to stop, or a reload with another bucket, that came while the file was opened.
     guard !isStopped, origin.isBucket(of: object.origin.version) else { return .stopped }
@@ -140,10 +143,10 @@ extension Errand {
   }
 
   /// Every block is there: is the whole what the origin has?
-  private func judge(_ object: StoredObject, _ file: ObjectFile) async throws {
+  private func judge(_ object: StoredObject, _ file: ObjectFile, _ digest: DigestRun?) async throws {
     // Also what was whole: whether every block of it is what it was then, or one came otherwise in an earlier life of the
     // program, nobody can say.
-    switch try await compare(object, file) {
+    switch try await compare(object, file, digest) {
     case .stopped: break
     case .damaged(let blocks, let fault):
       try await losses.report(blocks, of: object.id, foundBy: .fill, fault)
@@ -154,21 +157,18 @@ extension Errand {
     }
   }
 
-  private func compare(_ object: StoredObject, _ file: ObjectFile) async throws -> Comparison {
-    guard let offered = object.origin.digest, let algorithm = DigestAlgorithm(number: offered.algorithm) else {
+  private func compare(_ object: StoredObject, _ file: ObjectFile, _ digest: DigestRun?) async throws -> Comparison {
+    guard let offered = object.origin.digest, let digest else {
       return .same("framing and ETag alone: the origin offers no digest that can be compared")
     }
     // A long title takes minutes; who wants to stop does not wait for that.
     let flag = stopFlag
     let actual: [UInt8]?
-    do {
-      actual = try await volume.digest(
-        file, size: object.size, algorithm, partBytes: offered.partBytes
-      ) { !flag.isRaised }
-    } catch {
+    do { actual = try await digest.finish { !flag.isRaised } } catch {
       return try await damage(object, file) ?? { throw error }()
     }
     guard let actual else { return .stopped }
+    let algorithm = digest.algorithm
     guard actual != offered.bytes else {
       return .same(offered.partBytes > 0 ? "the \(algorithm) of its parts' \(algorithm)s" : "its \(algorithm)")
     }

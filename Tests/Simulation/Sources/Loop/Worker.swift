@@ -5,7 +5,7 @@ public final class Worker: Sendable {
   private let jobs: Queue<@Sendable () -> Void>
 
   /// The one that inspects sleeps between two looks, while everything else goes on.
-  public init(name: String) {
+  public init(name: String, yields: Bool = false) {
     jobs = Queue(name: name, inBatches: false, onFiber: name == "verify") { $0[0]() }
   }
 
