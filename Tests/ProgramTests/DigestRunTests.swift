@@ -25,7 +25,7 @@ import Testing
       file = ObjectFile(owning: descriptor)
     }
 
-    deinit { unlink(path) }
+    deinit { unsafe unlink(path) }
 
     func write(_ range: Range<Int>) throws { try file.write(Array(bytes[range]), at: range.lowerBound) }
 
@@ -73,7 +73,8 @@ import Testing
     var expected = CRC32C()
     unsafe piece.bytes.withUnsafeBytes { unsafe expected.update($0) }
     let found = try await run.finish { true }
-    #expect(found == withUnsafeBytes(of: expected.value.bigEndian) { unsafe Array($0) })
+    let wanted = unsafe withUnsafeBytes(of: expected.value.bigEndian) { unsafe Array($0) }
+    #expect(found == wanted)
   }
 
   @Test("a file that ends before it should is an error however often one asks, and no error of whoever wants none")
