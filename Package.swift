@@ -76,7 +76,11 @@ let package = Package(
     } + [
       // Parts of the program itself that need neither it nor an origin.
       .testTarget(
-        name: "ProgramTests", dependencies: ["larder", "Cache", "HTTP", "LMDB", "Loop"], swiftSettings: settings),
+        name: "ProgramTests",
+        dependencies: [
+          "larder", "Cache", "HTTP", "LMDB", "Loop", "S3", .product(name: "Logging", package: "swift-log"),
+        ],
+        swiftSettings: settings),
       // The built program against a real S3 server; the ledger is read beside it, to see what it left.
       .testTarget(name: "EndToEndTests", dependencies: ["larder", "S3", "Cache", "LMDB"], swiftSettings: settings),
     ],

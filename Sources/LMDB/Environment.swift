@@ -11,7 +11,7 @@ internal import Glibc
 /// - Important: Never open the same directory twice in one process. LMDB holds POSIX record locks on `lock.mdb`, and
 ///   closing either environment would drop the locks of both.
 public final class Environment: Sendable {
-  private let gate: Gate
+  let gate: Gate
   private let path: String
 
   /// Opens, or makes, `data.mdb` and `lock.mdb` (mode 0640) in a directory that exists (`mdb_env_open`).

@@ -11,8 +11,10 @@ public final class BatchWorker<Item: Sendable>: Sendable {
   private let inbox: Inbox<Item>
 
   /// `consume` is called on the thread, with at least one item, in the order of `submit`.
-  public init(name: String, _ consume: @escaping @Sendable ([Item]) -> Void) {
-    inbox = Inbox(name: name, consume)
+  ///
+  /// - Parameter yields: whether it works in the time that the other threads leave (`nice(2)`).
+  public init(name: String, yields: Bool = false, _ consume: @escaping @Sendable ([Item]) -> Void) {
+    inbox = Inbox(name: name, yields: yields, consume)
   }
 
   /// Adds an item, from any thread; wakes the thread when it sleeps.
@@ -36,6 +38,7 @@ private final class Inbox<Item: Sendable>: @unchecked Sendable {
   private enum Thread { case none, working, sleeping }
 
   private let name: String
+  private let yields: Bool
   private let consume: @Sendable ([Item]) -> Void
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
   private let arrival: UnsafeMutablePointer<pthread_cond_t>
@@ -45,8 +48,9 @@ private final class Inbox<Item: Sendable>: @unchecked Sendable {
   private var isEnding = false
   private var finishers: [UnsafeContinuation<Void, Never>] = unsafe []
 
-  init(name: String, _ consume: @escaping @Sendable ([Item]) -> Void) {
+  init(name: String, yields: Bool, _ consume: @escaping @Sendable ([Item]) -> Void) {
     self.name = name
+    self.yields = yields
     self.consume = consume
     unsafe mutex = .allocate(capacity: 1)
     unsafe arrival = .allocate(capacity: 1)
@@ -110,6 +114,8 @@ private final class Inbox<Item: Sendable>: @unchecked Sendable {
   }
 
   private func run() {
+    // On Linux of this thread alone.
+    if yields { _ = nice(10) }
     var batch: [Item] = []
     unsafe pthread_mutex_lock(mutex)
     while !waiting.isEmpty || !isEnding {

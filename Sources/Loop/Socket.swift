@@ -28,7 +28,7 @@ public enum Socket {
   }
 
   /// Sends what fits, without a signal when the peer is gone (`send(2)`). `more` says that further bytes follow at
-  /// once, so that the kernel may put them into one segment (`MSG_MORE`): never before `sendFile`, where it delays.
+  /// once, so that the kernel may put them into one segment (`MSG_MORE`): what does not follow after all delays them, by up to 200 ms.
   public static func write(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer, more: Bool = false) -> IOResult {
     let flags = Int32(MSG_NOSIGNAL) | (more ? Int32(MSG_MORE) : 0)
     while true {

@@ -7,8 +7,10 @@ public final class Worker: Sendable {
   private let jobs: BatchWorker<@Sendable () -> Void>
 
   /// The name is for debuggers and `ps -L`; Linux keeps 15 bytes of it.
-  public init(name: String) {
-    jobs = BatchWorker(name: name) { jobs in
+  ///
+  /// - Parameter yields: whether its jobs are done in the time that the others leave (`nice(2)`).
+  public init(name: String, yields: Bool = false) {
+    jobs = BatchWorker(name: name, yields: yields) { jobs in
       for job in jobs { job() }
     }
   }

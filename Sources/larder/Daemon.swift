@@ -87,6 +87,12 @@ final class Daemon {
         log.notice("ledger.room", "the ledger has room again")
       }
     }
+    writer.onReader { [log] reader in
+      log.warning(
+        "ledger.reader",
+        "process \(reader.process) reads a state of the ledger that is \(reader.age) changes old: the file grows until it ends"
+      )
+    }
     writer.onCommit { [volume, box, scrub] change in
       volume.remove(change.discards)
       EventLoop.submit {

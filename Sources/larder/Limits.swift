@@ -76,7 +76,9 @@ enum Limits {
         "the oldest goes, by creation, but never the one just deleted"),
       Row("entries of the audit", number(Ledger.auditLimit), "the oldest goes"),
       Row("titles kept open for the next play", "\(openTitles)", "the least recently used is closed"),
-      Row("tokens remembered", "4,096", "the least recently used is verified again"),
+      Row(
+        "tokens remembered; links", "4,096; \(number(KnownLinks.capacity))", "the least recently used is verified again"
+      ),
       Row(
         "log lines that standard error has not taken", size(logBytes),
         "dropped and counted; `log.dropped` stands in the gap"),

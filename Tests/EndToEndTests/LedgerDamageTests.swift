@@ -154,6 +154,50 @@ private struct LedgerFile {
     #expect(try ann.expect(200, "GET", "/api/downloads").downloads?.array?.count == 0)
   }
 
+  @Test("a download whose record cannot be read hides no other from its user, and log and verify name it")
+  func unreadableDownload() throws {
+    let box = try Box(["storage": ["scrub_rate": "0"]])
+    let ann = try box.user("ann")
+    let titles = (0..<4).map { Title(size: 1000 + $0) }
+    for title in titles { try box.origin.put(title) }
+    let ids = try titles.map { try ann.fetch($0) }
+    _ = try box.terminate()
+    let environment = try Environment(path: box.path("ledger"), mapSize: 0, maxTables: 24)
+    let (downloads, objects) = (
+      try environment.table("downloads", create: false), try environment.table("objects", create: false)
+    )
+    try environment.write { tx in
+      // Ids sort by their time, and objects have their numbers in the order of their starts.
+      var cursor = try tx.cursor(downloads)
+      #expect(try cursor.first() && cursor.next())
+      try tx.put(downloads, try #require(try cursor.key), [9])
+      try tx.put(objects, [0, 0, 0, 0, 0, 0, 0, 3], [9])
+    }
+    environment.close()
+    try box.start()
+    for _ in 0..<2 {
+      let list = try ann.expect(200, "GET", "/api/downloads")
+      #expect(list.downloads?.array?.compactMap { $0.id?.text } == [ids[3], ids[2], ids[0]], "\(list)")
+      #expect(list.storage?.used_bytes?.int == titles.reduce(0) { $0 + $1.size }, "it stays charged")
+      let next = try ann.expect(200, "GET", "/api/downloads?limit=1&cursor=\(ids[2])")
+      #expect(next.downloads?.array?.compactMap { $0.id?.text } == [ids[0]], "\(next)")
+    }
+    // The record of its object says nothing, so its own does.
+    let shown = try ann.download(ids[2])
+    #expect(shown.status?.text == "completed" && shown.downloaded_bytes?.int == titles[2].size, "\(shown)")
+    #expect(try ann.ask("GET", "/api/downloads/\(ids[1])").status == 500)
+    for id in [ids[0], ids[3]] { #expect(try ann.play(id).status == 200) }
+    for what in ["download \(ids[1])", "object 0000000000000003"] {
+      try box.logged(what) {
+        $0.event?.text == "ledger.unreadable" && $0.message?.text?.hasPrefix(what) == true
+      }
+    }
+    #expect(box.log.count { $0.event?.text == "ledger.unreadable" } == 2, "each is said once")
+    let verdict = try box.verify()
+    #expect(verdict.ending == .exited(1))
+    #expect(verdict.differences.contains { $0.message?.text?.contains(ids[1]) == true }, "\(verdict)")
+  }
+
   @Test("a record that cannot be read stops its own title: what stands behind it is fetched, and scrubbed")
   func unreadableRecords() throws {
     let block = 256 << 10

@@ -108,6 +108,39 @@ import Testing
     #expect(try box.verify().isClean)
   }
 
+  @Test("a second rebuild within one second takes nothing away from the first: both old ledgers stay")
+  func twiceInASecond() throws {
+    let box = try Box(["storage": ["scrub_rate": "0"]])
+    let ann = try box.user("ann")
+    let title = Title(size: block)
+    try box.origin.put(title)
+    let id = try ann.fetch(title)
+    _ = try box.terminate()
+    try ruin(box, .zeroed)
+    let old = Bytes([1, 2, 3])
+    // Every second in which it may happen has its old ledger already.
+    let format = DateFormatter()
+    (format.locale, format.timeZone) = (Locale(identifier: "en_US_POSIX"), TimeZone(identifier: "UTC"))
+    format.dateFormat = "yyyyMMdd'T'HHmmss'Z'"
+    let earlier = (0..<900).map { "ledger.broken-\(format.string(from: Date(timeIntervalSinceNow: Double($0))))" }
+    for name in earlier { try box.write(old, to: "\(name)/data.mdb") }
+    let rebuilt = try box.command("verify", "--rebuild")
+    #expect(rebuilt.ending == .exited(0), "\(rebuilt)")
+    for name in earlier { #expect(try box.bytes("\(name)/data.mdb") == old, "\(name)") }
+    let names = try FileManager.default.contentsOfDirectory(atPath: box.data).filter { $0.hasPrefix("ledger.broken-") }
+    let new = Set(names).subtracting(earlier)
+    #expect(new.count == 1 && new.first?.hasSuffix("Z-2") == true, "\(new)")
+    #expect(rebuilt.output.contains(try #require(new.first)))
+    for name in earlier { try box.remove(name) }
+    try box.start()
+    #expect(try ann.storage().used == title.size)
+    #expect(
+      try ann.play(#require(ann.expect(200, "GET", "/api/downloads").downloads?.array?.first?.id?.text)).body
+        == title.bytes)
+    #expect(try ann.ask("GET", "/api/downloads/\(id)").status == 404, "its id was in the ledger alone")
+    #expect(try box.verify().isClean)
+  }
+
   @Test("a sound ledger is not rebuilt, nor one in use")
   func refused() throws {
     let box = try Box()

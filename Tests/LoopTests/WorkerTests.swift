@@ -63,6 +63,14 @@ private struct Gate: Sendable {
     #expect(isBlocked == [1, 1, 1, 1])
   }
 
+  @Test func whatYieldsIsNicerThanTheRest() async throws {
+    @Sendable func niceness() -> Int32 { getpriority(Int32(PRIO_PROCESS.rawValue), 0) }
+    let usual = await Worker(name: "a").run { niceness() }
+    let yielding = await Worker(name: "b", yields: true).run { niceness() }
+    #expect(yielding == min(19, usual + 10))
+    #expect(await Worker(name: "c").run { niceness() } == usual, "nobody else's is changed")
+  }
+
   @Test func aStoppedWorkerBeginsAnew() async throws {
     let worker = Worker(name: "worker")
     #expect(await worker.run { 1 } == 1)

@@ -46,6 +46,17 @@ import Testing
     for _ in 0..<20 { await EventLoop.spawn {}.value }
   }
 
+  @Test("an answer that is there at once is heard: a transfer that cannot even begin is one")
+  @EventLoop func immediacy() async throws {
+    let ann = try #require(UserID("ann"))
+    let questions = OriginQuestions(total: 1, perUser: 1) { .unreachable($0) }
+    let outcomes = Outcomes()
+    for key in ["a", "a", "b"] { ask(key, ann, questions, outcomes) }
+    await settle()
+    #expect(outcomes.answered == ["ann a", "ann a", "ann b"])
+    #expect(questions.inFlight == 0)
+  }
+
   @Test("a loop of one user waits behind itself; another user's question goes at once, and turns go round")
   @EventLoop func fairness() async throws {
     let ann = try #require(UserID("ann"))

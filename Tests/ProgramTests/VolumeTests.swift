@@ -120,7 +120,7 @@ import Testing
       folder.volume.write(
         BlockWrite(
           object: id, file: file, index: 1, offset: Self.block, bytes: Array(bytes[..<count]), isStart: isStart),
-        BlockReport(written: { _ in }, stored: { _, _ in told() }, lost: { _, _, _ in told() }))
+        BlockReport(written: {}, stored: { _, _ in told() }, lost: { _, _, _ in told() }))
     }
     for round in 1...50 {
       for count in [100, 200] { write(count, isStart: true) { Issue.record("nobody asked") } }

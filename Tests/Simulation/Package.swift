@@ -14,14 +14,17 @@ let package = Package(
   name: "simulation",
   targets: [
     .systemLibrary(name: "CLMDB", pkgConfig: "lmdb"),
+    .systemLibrary(name: "CSystem"),
     .target(name: "LMDB", dependencies: ["CLMDB"], swiftSettings: settings),
     .target(name: "Cache", dependencies: ["LMDB"], swiftSettings: settings),
     .target(name: "Crypto", swiftSettings: settings),
+    .target(name: "HTTP", swiftSettings: settings),
     .target(name: "S3", dependencies: ["Crypto"], swiftSettings: settings),
     .target(name: "Loop", swiftSettings: settings),
     .target(name: "Curl", dependencies: ["Loop"], swiftSettings: settings),
     .executableTarget(
-      name: "simulate", dependencies: ["Cache", "Curl", "LMDB", "Loop", "S3"], swiftSettings: settings),
+      name: "simulate", dependencies: ["Cache", "CSystem", "Curl", "HTTP", "LMDB", "Loop", "S3"],
+      swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6]
 )

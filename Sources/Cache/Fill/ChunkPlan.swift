@@ -51,11 +51,13 @@ public struct ChunkPlan: Sendable {
   /// claimed.
   public mutating func claim(in range: Range<Int>, bytes: Int) -> ChunkSpan? {
     guard let first = claimed.firstMissing(from: range.lowerBound), first < range.upperBound else { return nil }
-    let most = first + max(1, bytes / blockSize)
-    let border = min(claimed.count, (first / blocksInChunk + 1) * blocksInChunk, most)
+    let border = min(claimed.count, (first / blocksInChunk + 1) * blocksInChunk)
+    // What is left of the chunk is dealt evenly: a remainder would be a request of its own for next to nothing.
+    let requests = (border - first - 1) / max(1, bytes / blockSize) + 1
+    let most = first + (border - first - 1) / requests + 1
     var end = first
     // A block with a beginning comes first in its request, which goes on behind that.
-    while end < border, !claimed.contains(end), end == first || starts[end] == nil {
+    while end < most, !claimed.contains(end), end == first || starts[end] == nil {
       claimed.insert(end)
       end += 1
     }

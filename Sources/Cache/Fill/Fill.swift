@@ -177,6 +177,9 @@ public struct Fill: Sendable {
   /// Whether every block is durable, so that nothing is to be asked of the origin.
   public var isWhole: Bool { stored.isFull }
 
+  /// How many blocks are durable from the first on.
+  public var prefix: Int { stored.firstMissing() ?? stored.count }
+
   /// Whether there is nothing to do before a later moment.
   public func isResting(at now: Timestamp) -> Bool { resumeAt.map { $0 > now } ?? false }
 

@@ -73,7 +73,9 @@ public enum AuditFinding: Sendable, Hashable, CustomStringConvertible {
   }
 
   private static func place(_ table: String, _ key: [UInt8]) -> String {
-    "the row \(key.map { ObjectID(UInt64($0)).hexadecimal.suffix(2) }.joined()) of the table \(table)"
+    // By the name under which its user knows it.
+    if table == Download.table, key.count == 16 { return "the record of the download \(Key.downloadID(endOf: key))" }
+    return "the row \(key.map { ObjectID(UInt64($0)).hexadecimal.suffix(2) }.joined()) of the table \(table)"
   }
 }
 

@@ -38,17 +38,18 @@ extension Ledger {
     return try download(Key.downloadID(endOf: value), in: tx)
   }
 
-  /// The user's downloads, newest first.
+  /// The user's downloads, newest first. One whose record cannot be read hides no other.
   ///
-  /// - Returns: at most `limit`, and whether there are more.
+  /// - Returns: at most `limit`, whether there are more, and which of those passed on the way cannot be read.
   public func list(
     of user: UserID, _ filter: DownloadFilter, in tx: borrowing some Reading & ~Copyable
-  ) throws -> (downloads: [Download], more: Bool) {
+  ) throws -> (downloads: [Download], more: Bool, unreadable: [DownloadID: CorruptRecord]) {
     let prefix = Key.user(user)
     let end = filter.before.map { Key.download($0) } ?? Array(repeating: 0xFF, count: 17)
     var live = try tx.row(in: table(.live), before: prefix + end, prefix: prefix)
     var gone = filter.includesDeleted ? try tx.row(in: table(.gone), before: prefix + end, prefix: prefix) : nil
     var found: [Download] = []
+    var unreadable: [DownloadID: CorruptRecord] = [:]
     while live != nil || gone != nil {
       let key: [UInt8]
       if let fromLive = live, gone.map({ $0.key.lexicographicallyPrecedes(fromLive.key) }) ?? true {
@@ -58,14 +59,17 @@ extension Ledger {
         key = gone!.key
         gone = try tx.row(in: table(.gone), before: key, prefix: prefix)
       }
-      guard let download = try download(Key.downloadID(endOf: key), in: tx) else {
-        throw CorruptRecord(table: "live", reason: "a row without its download")
-      }
-      guard filter.statuses?.contains(download.status) ?? true else { continue }
-      if found.count == filter.limit { return (found, true) }
-      found.append(download)
+      let id = Key.downloadID(endOf: key)
+      do {
+        guard let download = try download(id, in: tx) else {
+          throw CorruptRecord(table: "live", reason: "a row without its download")
+        }
+        guard filter.statuses?.contains(download.status) ?? true else { continue }
+        if found.count == filter.limit { return (found, true, unreadable) }
+        found.append(download)
+      } catch let error as CorruptRecord { unreadable[id] = error }
     }
-    return (found, false)
+    return (found, false, unreadable)
   }
 
   /// The object of exactly this version, complete or on its way.

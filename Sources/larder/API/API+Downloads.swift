@@ -120,7 +120,8 @@ extension API {
     let chosen = filter
     // One look for all of it: titles and usage add up.
     let (views, next, usage) = try box.read { ledger, tx in
-      let (downloads, more) = try ledger.list(of: user, chosen, in: tx)
+      let (downloads, more, unreadable) = try ledger.list(of: user, chosen, in: tx)
+      box.sayUnreadable(unreadable)
       return (
         try downloads.map { try box.view($0, in: tx) }, more ? downloads.last?.id.description : nil,
         try ledger.usage(of: user, in: tx)

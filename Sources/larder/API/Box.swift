@@ -28,6 +28,8 @@ final class Box {
   private let playTimer = Timer()
   /// The one that runs.
   private(set) var repair: Repair?
+  /// Records that cannot be read and were told of.
+  private var unreadable: Set<String> = []
   /// On the loop's clock; 0 before the first.
   private var lastPlay: UInt64 = 0
 
@@ -56,18 +58,41 @@ final class Box {
     fills.rate.somebodyPlays = { [unowned self] in isPlaying }
     events.currentViews = { [unowned self] user in
       let filter = DownloadFilter(statuses: [.pending, .downloading, .paused], limit: UserBounds().unfinished)
-      return (try? read { try $0.list(of: user, filter, in: $1).downloads.map { try view($0) } }) ?? []
+      return attempt("the downloads of \(user.text)") { ledger, tx in
+        let (downloads, _, unreadable) = try ledger.list(of: user, filter, in: tx)
+        sayUnreadable(unreadable)
+        return try downloads.map { try view($0, in: tx) }
+      } ?? []
     }
     events.unfinished = { [unowned self] ids in
-      try? read { ledger, tx in
+      attempt("unfinished downloads") { ledger, tx in
         try ids.compactMap { try ledger.download($0, in: tx) }.filter { $0.isLive && $0.status.isUnfinished }
-      }.map { try view($0) }
+          .map { try view($0, in: tx) }
+      }
     }
   }
 
   /// Reads the ledger as it is now; nothing of it may be kept beyond the closure.
   func read<T>(_ body: (Ledger, borrowing ReadTransaction) throws -> T) throws -> T {
     try writer.ledger.environment.read { tx in try body(writer.ledger, tx) }
+  }
+
+  /// The same for what can do without: nil, with a line in the log, when it cannot be read.
+  private func attempt<T>(_ what: String, _ body: (Ledger, borrowing ReadTransaction) throws -> T) -> T? {
+    do { return try read(body) } catch {
+      sayUnreadable(what, error)
+      return nil
+    }
+  }
+
+  /// Downloads whose records cannot be read are left out and not lost from sight.
+  func sayUnreadable(_ downloads: [DownloadID: CorruptRecord]) {
+    for (id, error) in downloads { sayUnreadable("download \(id)", error) }
+  }
+
+  /// That is said once.
+  private func sayUnreadable(_ what: String, _ error: any Error) {
+    if unreadable.insert(what).inserted { log.fault("ledger.unreadable", "\(what): \(error)") }
   }
 
   /// Changes the ledger. Plays that came before count in what is decided.
@@ -79,9 +104,13 @@ final class Box {
   /// The download as the API shows it.
   func view(_ download: Download) throws -> DownloadView { try read { _, tx in try view(download, in: tx) } }
 
-  /// The same as of one look at the ledger, so that several of them go together.
+  /// The same as of one look at the ledger, so that several of them go together. Where its object's record cannot be read,
+  /// its own says what it can.
   func view(_ download: Download, in tx: borrowing ReadTransaction) throws -> DownloadView {
-    let object = try writer.ledger.object(download.object, in: tx)
+    var object: StoredObject?
+    do { object = try writer.ledger.object(download.object, in: tx) } catch let error as CorruptRecord {
+      sayUnreadable("object \(download.object.hexadecimal)", error)
+    }
     let live =
       download.status.isUnfinished
       ? fills.live(download) : (bytesPerSecond: 0, trouble: object.flatMap { fills.trouble(of: $0.id) })
@@ -96,12 +125,19 @@ final class Box {
     for (id, download) in change.downloads {
       titles.changed(download)
       if change.news.contains(id) { tell(download) }
+      // When that cannot be read, the errand asks again until it can, and says meanwhile what is wrong.
       if download.isLive, download.waitsForBytes,
-        (try? read { ledger, tx in try ledger.object(download.object, in: tx)?.state == .complete }) == true
+        attempt(
+          "object \(download.object.hexadecimal)",
+          { ledger, tx in
+            try download.object != .none && ledger.object(download.object, in: tx)?.state == .complete
+          }) ?? true
       {
         fills.link(download.object)
       }
-      if change.news.contains(id), events.isHeard(by: download.user), let view = try? view(download) {
+      if change.news.contains(id), events.isHeard(by: download.user),
+        let view = attempt("download \(id)", { _, tx in try view(download, in: tx) })
+      {
         events.publish(view)
       }
     }

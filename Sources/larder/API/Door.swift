@@ -9,6 +9,7 @@ import Loop
 @EventLoop
 struct Door {
   private let tokens: TokenCache
+  private let known = KnownLinks()
   let links: Links
   let rules: AccessRules
 
@@ -44,8 +45,16 @@ struct Door {
     }
   }
 
+  /// Whether a link's token was found to open this download, and still does: without any work.
+  func known(link token: UnsafeRawBufferPointer, for download: DownloadID, of user: UserID) -> Bool {
+    unsafe known.contains(token, for: download, of: user, at: Clock.now.milliseconds)
+  }
+
   /// Whether a link's token opens this download now.
-  func verify(link token: some Collection<UInt8>, for download: DownloadID, of user: UserID) -> LinkVerdict {
-    links.verify(token, download: download.description, user: user.text, at: Clock.now.milliseconds)
+  func verify(link token: UnsafeRawBufferPointer, for download: DownloadID, of user: UserID) -> LinkVerdict {
+    let verdict = unsafe links.verify(
+      token, download: download.description, user: user.text, at: Clock.now.milliseconds)
+    if case .good(let end) = verdict { unsafe known.remember(token, for: download, of: user, until: end * 1000) }
+    return verdict
   }
 }

@@ -44,20 +44,18 @@ final class OriginQuestions {
           waiting[user, default: []].append(turn)
         }
       }
-      if asked[question] == nil {
-        asked[question] = []
-        // A task of its own: whoever asked first may go, and the others still want to know.
-        EventLoop.spawn { [self] in
-          let answer = await head(key)
-          give(user)
-          for waiter in asked.removeValue(forKey: question) ?? [] { waiter.resume(returning: answer) }
-        }
-      } else {
-        give(user)
-      }
+      if asked[question] != nil { give(user) }
     }
     return await withCheckedContinuation { waiter in
-      asked[question]?.append(waiter)
+      let isFirst = asked[question] == nil
+      asked[question, default: []].append(waiter)
+      // A task of its own: whoever asked first may go, and the others still want to know. The answer may be there at once.
+      guard isFirst else { return }
+      EventLoop.spawn { [self] in
+        let answer = await head(key)
+        give(user)
+        for waiter in asked.removeValue(forKey: question) ?? [] { waiter.resume(returning: answer) }
+      }
     }
   }
 

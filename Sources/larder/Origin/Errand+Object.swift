@@ -29,12 +29,17 @@ extension Errand {
         await pause(.storageError, "what was to make room for it is not gone from the disk yet", asked: nil)
         continue
       }
+      let lost = try firstLost(of: object, present)
+      guard await !rested(before: lost) else { continue }
       try await writer.change { ledger, tx, change in
         try ledger.begin(try ledger.owners(of: id, in: tx), in: tx, &change)
       }
-      switch await fetch(object, present, file) {
+      let digest = volume.digest(of: object, in: file)
+      let ending = await fetch(object, present, file, digest)
+      if let lost, !hasBroughtBack { renewals.losses.takeBack(lost) }
+      switch ending {
       case .stopped: break
-      case .whole: try await judge(object, file)
+      case .whole: try await judge(object, file, digest)
       case .changed: try await renew(object)
       case .failed(let trouble):
         _ = try await fail({ ledger, tx in try ledger.owners(of: id, in: tx) }, trouble)
@@ -44,15 +49,19 @@ extension Errand {
     }
   }
 
-  private func fetch(_ object: StoredObject, _ present: BlockMap, _ file: ObjectFile) async -> FillRun.Ending {
+  private func fetch(
+    _ object: StoredObject, _ present: BlockMap, _ file: ObjectFile, _ digest: DigestRun?
+  ) async -> FillRun.Ending {
     let known = (try? read { ledger, tx in try ledger.starts(of: object.id, in: tx) }) ?? []
     let starts = known.isEmpty ? [:] : await volume.read(known, of: object, from: file)
     let run = FillRun(
-      object, present: present, starts: starts, file: file, origin: origin, volume: volume, rate: rate,
+      object, present: present, starts: starts, file: file, digest: digest, origin: origin, volume: volume, rate: rate,
       settings: settings, turn: turn, audience: audience)
     // An order to stop, or a reload with another bucket, that came while the file was opened.
     guard !isStopped, origin.isBucket(of: object.origin.version) else { return .stopped }
+    hasBroughtBack = false
     run.heardOfBlocks = { [self] count in
+      hasBroughtBack = true
       if object.state == .mending { losses.mended(count) }
       heardOfBlocks()
     }
@@ -60,6 +69,28 @@ extension Errand {
     defer { self.run = nil }
     trouble = nil
     return await run.run()
+  }
+
+  /// The first of the blocks that were there once, as `Renewals` knows it; nil when none was lost.
+  private func firstLost(of object: StoredObject, _ present: BlockMap) throws -> String? {
+    let known = try read { ledger, tx in try ledger.knownChecksums(of: object, in: tx) }
+    let lost = known.indices.first { known[$0] != nil && !present.contains($0) }
+    return lost.map { "block \($0) of object \(object.id.hexadecimal)" }
+  }
+
+  /// Waits before a block comes that was brought back a while ago and is lost again: from a disk that does not keep it, it
+  /// would be fetched without end. True when it waited, and everything must be looked at anew.
+  private func rested(before lost: String?) async -> Bool {
+    guard let lost, !hasRested else {
+      hasRested = false
+      return false
+    }
+    var random = SystemRandomNumberGenerator()
+    let wait = renewals.losses.wait(for: lost, at: Clock.steady, retry: settings.retry, using: &random)
+    guard wait > 0 else { return false }
+    hasRested = true
+    await pause(.storageError, "the disk does not keep what is brought back (\(lost))", for: wait)
+    return true
   }
 
   // MARK: What is there
@@ -112,10 +143,10 @@ extension Errand {
   }
 
   /// Every block is there: is the whole what the origin has?
-  private func judge(_ object: StoredObject, _ file: ObjectFile) async throws {
+  private func judge(_ object: StoredObject, _ file: ObjectFile, _ digest: DigestRun?) async throws {
     // Also what was whole: whether every block of it is what it was then, or one came otherwise in an earlier life of the
     // program, nobody can say.
-    switch try await compare(object, file) {
+    switch try await compare(object, file, digest) {
     case .stopped: break
     case .damaged(let blocks, let fault):
       try await losses.report(blocks, of: object.id, foundBy: .fill, fault)
@@ -126,21 +157,18 @@ extension Errand {
     }
   }
 
-  private func compare(_ object: StoredObject, _ file: ObjectFile) async throws -> Comparison {
-    guard let offered = object.origin.digest, let algorithm = DigestAlgorithm(number: offered.algorithm) else {
+  private func compare(_ object: StoredObject, _ file: ObjectFile, _ digest: DigestRun?) async throws -> Comparison {
+    guard let offered = object.origin.digest, let digest else {
       return .same("framing and ETag alone: the origin offers no digest that can be compared")
     }
     // A long title takes minutes; who wants to stop does not wait for that.
     let flag = stopFlag
     let actual: [UInt8]?
-    do {
-      actual = try await volume.digest(
-        file, size: object.size, algorithm, partBytes: offered.partBytes
-      ) { !flag.isRaised }
-    } catch {
+    do { actual = try await digest.finish { !flag.isRaised } } catch {
       return try await damage(object, file) ?? { throw error }()
     }
     guard let actual else { return .stopped }
+    let algorithm = digest.algorithm
     guard actual != offered.bytes else {
       return .same(offered.partBytes > 0 ? "the \(algorithm) of its parts' \(algorithm)s" : "its \(algorithm)")
     }

@@ -47,6 +47,8 @@ final class Errand {
   private(set) var isOver = false
   /// Whether it brings back what was whole: that takes no turn away from what never was.
   var isMend = false
+  /// Whether it was stopped to make place, and is still wanted.
+  var isSetAside = false
   private let began = Clock.steady
   /// Its place among the titles that are fetched at the same time.
   let turn = Turn()
@@ -59,6 +61,10 @@ final class Errand {
   var heardOfBlocks: @EventLoop () -> Void = {}
   /// Whether the blocks that the disk lost were looked at once more before they are fetched.
   var hasTakenStock = false
+  /// Whether it has waited before it fetches a block that is lost again and again.
+  var hasRested = false
+  /// Whether the last fill brought blocks that became durable.
+  var hasBroughtBack = false
 
   init(
     _ subject: Subject, writer: LedgerWriter, volume: Volume, origin: OriginClient, rate: RateLimit,
@@ -138,6 +144,10 @@ final class Errand {
       guard let download = try read({ ledger, tx in try ledger.download(id, in: tx) }), download.waitsForVersion else {
         return
       }
+      if let rest = origin.rest(of: download.key) {
+        await pause(.originError, rest.why, for: rest.milliseconds)
+        continue
+      }
       switch await origin.head(download.key) {
       case .found(let found):
         willDecide()
@@ -211,4 +221,6 @@ final class StopFlag: Sendable {
 @EventLoop
 final class Renewals {
   var pace = RenewalPace()
+  /// The same of blocks that were lost, each by its object and number.
+  var losses = RenewalPace()
 }

@@ -21,6 +21,8 @@ final class FillRun: ChunkTransferOwner {
   let object: StoredObject
   private var fill: Fill
   private let file: ObjectFile
+  /// Follows what is durable from the beginning on; nil when there is nothing to compare with.
+  private let digest: DigestRun?
   private let origin: OriginClient
   private let volume: Volume
   private let rate: RateLimit
@@ -37,11 +39,13 @@ final class FillRun: ChunkTransferOwner {
   private var speed = SpeedMeter()
 
   init(
-    _ object: StoredObject, present: BlockMap, starts: [Int: [UInt8]], file: ObjectFile, origin: OriginClient,
-    volume: Volume, rate: RateLimit, settings: FillSettings, turn: Turn, audience: @escaping @EventLoop () -> Audience?
+    _ object: StoredObject, present: BlockMap, starts: [Int: [UInt8]], file: ObjectFile, digest: DigestRun?,
+    origin: OriginClient, volume: Volume, rate: RateLimit, settings: FillSettings, turn: Turn,
+    audience: @escaping @EventLoop () -> Audience?
   ) {
     self.object = object
     self.file = file
+    self.digest = digest
     self.origin = origin
     self.volume = volume
     self.rate = rate
@@ -62,6 +66,7 @@ final class FillRun: ChunkTransferOwner {
 
   /// Runs until it is whole or cannot go on; returns when nothing of it is under way any more.
   func run() async -> Ending {
+    followWithDigest()
     while true {
       if isStopped {
         guard transfers.isEmpty else {
@@ -152,7 +157,7 @@ final class FillRun: ChunkTransferOwner {
     volume.write(
       write,
       BlockReport(
-        written: { _ in EventLoop.submit { transfer.blockWritten() } },
+        written: { EventLoop.submit { transfer.blockWritten() } },
         stored: { [weak self] _, blocks in EventLoop.submit { self?.stored(blocks) } },
         lost: { [weak self] _, blocks, why in EventLoop.submit { self?.lost(blocks, why) } }))
   }
@@ -163,7 +168,7 @@ final class FillRun: ChunkTransferOwner {
     volume.write(
       write,
       BlockReport(
-        written: { _ in EventLoop.submit { transfer.startWritten() } }, stored: { _, _ in }, lost: { _, _, _ in }))
+        written: { EventLoop.submit { transfer.startWritten() } }, stored: { _, _ in }, lost: { _, _, _ in }))
   }
 
   func ended(_ transfer: ChunkTransfer, arrived: Int, _ outcome: FetchOutcome) {
@@ -182,9 +187,12 @@ final class FillRun: ChunkTransferOwner {
 
   private func stored(_ blocks: [Int]) {
     fill.stored(blocks)
+    followWithDigest()
     heardOfBlocks(blocks.count)
     bell.ring()
   }
+
+  private func followWithDigest() { digest?.follow(to: min(fill.prefix * object.blockSize, object.size)) }
 
   private func lost(_ blocks: [Int], _ why: any Error) {
     fill.lost(blocks, because: "\(why)", at: Clock.steady)

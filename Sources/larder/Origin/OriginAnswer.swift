@@ -53,6 +53,11 @@ extension OriginAnswer {
     }
   }
 
+  /// How long it wants to be left alone, in milliseconds, and why; nil when it does not say.
+  var patience: (why: String, milliseconds: Int64?) {
+    if case .troubled(let why, let milliseconds) = self { (why, milliseconds) } else { ("", nil) }
+  }
+
   /// The code of a failure, as metrics have it; nil when it is none.
   var code: String? {
     switch self {

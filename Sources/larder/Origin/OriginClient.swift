@@ -26,6 +26,7 @@ final class OriginClient {
   private var signer: SignatureV4?
   /// Where and by which clock to ask, as the answers have taught.
   private var route: Route
+  private var postponed = Postponements()
   /// Which of the places is asked that were configured one after the other: another number after each reload that names
   /// another bucket or endpoint. An answer counts as long as the place is still the one that was asked.
   private(set) var place = 0
@@ -50,6 +51,7 @@ final class OriginClient {
     self.settings = settings
     signer = settings.credentials.map(SignatureV4.init)
     route = route.reset(to: settings.endpoint)
+    postponed = Postponements()
     return isElsewhere
   }
 
@@ -70,8 +72,14 @@ final class OriginClient {
       answer = await self.answer(for: key)
     } while place != asked
     if let code = answer.code { metrics.count(.originErrors, code) }
+    let (why, patience) = answer.patience
+    postponed.note(key, why, asked: patience, at: Clock.steady)
     return answer
   }
+
+  /// How long the origin wants not to be asked for a key, in milliseconds, and why; nil when it may be asked. A user who
+  /// starts a title asks all the same: that is one question for one wish.
+  func rest(of key: String) -> (milliseconds: Int64, why: String)? { postponed.rest(of: key, at: Clock.steady) }
 
   /// What there is now under a version's key; nil when the configured bucket is another one, before or after the question.
   func successor(of version: ObjectVersion) async -> OriginAnswer? {

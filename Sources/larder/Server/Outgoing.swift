@@ -87,14 +87,20 @@ struct Outgoing {
   mutating func pump(into socket: Int32) -> Progress {
     var budget = Self.turn
     while true {
-      while sent < bytes.count {
-        let result = unsafe bytes.withUnsafeBytes {
-          unsafe Socket.write(socket, UnsafeRawBufferPointer(rebasing: $0[sent...]))
-        }
-        switch result {
-        case .bytes(let count): sent += count
-        case .wouldBlock: return .blocked
-        case .closed, .failed: return .failed
+      if unsent > 0 {
+        let isFollowed = fileFollowsAtOnce()
+        while unsent > 0 {
+          let result = unsafe bytes.withUnsafeBytes {
+            unsafe Socket.write(socket, UnsafeRawBufferPointer(rebasing: $0[sent...]), more: isFollowed)
+          }
+          switch result {
+          case .bytes(let count): sent += count
+          case .wouldBlock:
+            // What was found out of the file is not true any more when there is room again.
+            warmedEnd = 0
+            return .blocked
+          case .closed, .failed: return .failed
+          }
         }
       }
       guard body != nil else {
@@ -160,6 +166,16 @@ struct Outgoing {
       return reader.readyEnd(range.first..<most)
     }
     return min(most, warmed)
+  }
+
+  /// Whether all of a short range may go out right behind the bytes before it. Then they share a segment, which is a third
+  /// of the work for 64 KiB, and nothing for long ones.
+  private mutating func fileFollowsAtOnce() -> Bool {
+    guard warmedEnd == 0, let range = body?.range, range.count <= Self.slice, let reader = body?.playable.reader,
+      reader.readyEnd(range.first..<range.last + 1) > range.last
+    else { return false }
+    warmedEnd = range.last + 1
+    return true
   }
 
   /// Moves on to the next part's head and range, or to the end.

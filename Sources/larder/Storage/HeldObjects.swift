@@ -31,9 +31,9 @@ final class HeldObjects: Sendable {
 
   func isSending(_ object: ObjectID) -> Bool { state.withLock { $0.sending[object] != nil } }
 
-  /// The object's file has lost its last name.
+  /// The object's file has lost its last name; said again when that was not durable the first time.
   func unlinked(_ object: ObjectID, bytes: Int) {
-    state.withLock { if $0.open[object] != nil { $0.nameless[object] = bytes } }
+    state.withLock { if $0.open[object] != nil { $0.nameless[object] = max($0.nameless[object] ?? 0, bytes) } }
   }
 
   /// Bytes that were given up and are not free yet.

@@ -29,6 +29,9 @@ final class Inspection {
   let root: Int32
   /// Where a download's link belongs.
   let link: @Sendable (Download) -> String
+  /// Told of each object that is open here: given up meanwhile, its bytes come free only when it is closed. Nil where no
+  /// daemon gives anything up.
+  let held: HeldObjects?
   /// Hears what has become certain.
   private let found: (Finding) -> Void
   /// Hears of progress, often.
@@ -60,12 +63,13 @@ final class Inspection {
 
   init(
     _ ledger: Ledger, root: Int32, link: @escaping @Sendable (Download) -> String,
-    bytesPerSecond: Int? = nil, found: @escaping (Finding) -> Void,
+    held: HeldObjects? = nil, bytesPerSecond: Int? = nil, found: @escaping (Finding) -> Void,
     progress: @escaping (InspectionTally) -> Void = { _ in }, while wanted: @escaping () -> Bool = { true }
   ) {
     self.ledger = ledger
     self.root = root
     self.link = link
+    self.held = held
     self.pace = ReadingPace(bytesPerSecond: bytesPerSecond)
     self.found = found
     self.progress = progress

@@ -44,7 +44,9 @@ extension Inspection {
 
   func open(_ id: ObjectID) throws(DiskError) -> ObjectFile {
     let name = StoredPath.object(id)
-    guard let file = try ObjectFile.reading(name, below: root) else { throw DiskError("open \(name)", ENOENT) }
+    // Before it is open: it may be unlinked at any moment.
+    let hold = held?.hold(id, for: .open)
+    guard let file = try ObjectFile.reading(name, below: root, hold) else { throw DiskError("open \(name)", ENOENT) }
     return file
   }
 

@@ -13,6 +13,9 @@ final class LedgerRoom: Sendable {
     /// The file system cannot set anything aside; nothing is promised then.
     var isUnknown = false
     var heard: (@Sendable (Bool) -> Void)?
+    var heardOfReader: (@Sendable (ForeignReader) -> Void)?
+    /// Processes that were told of.
+    var readers: Set<Int32> = []
   }
 
   private let environment: Environment
@@ -36,6 +39,22 @@ final class LedgerRoom: Sendable {
     if isShort { heard(true) }
   }
 
+  /// Hears of other processes that make the ledger grow, once of each: they read a state of it that is long past.
+  func onReader(_ heard: @escaping @Sendable (ForeignReader) -> Void) { state.withLock { $0.heardOfReader = heard } }
+
+  /// Whoever looks at the ledger for a moment reads no state as old as this, in changes.
+  private static let patience = 64
+
+  private func lookForReaders() {
+    let old = ((try? environment.foreignReaders()) ?? []).filter { $0.age >= Self.patience }
+    let (new, heard) = state.withLock { state in
+      let new = old.filter { !state.readers.contains($0.process) }
+      state.readers = Set(old.map(\.process))
+      return (new, state.heardOfReader)
+    }
+    for reader in new { heard?(reader) }
+  }
+
   /// The least that is kept ahead of `used` bytes. A change copies every page that it touches before it gives one back,
   /// and the largest one, a user who removes everything, touches a good part of them.
   static func least(beyond used: Int) -> Int { max(4 << 20, used / 4) }
@@ -47,6 +66,7 @@ final class LedgerRoom: Sendable {
     guard state.withLock({ !$0.isUnknown && $0.setAside - used < least }) else { return }
     // The file grows while a reader that died keeps old pages from being used again.
     _ = try? environment.readerCheck()
+    lookForReaders()
     for wanted in [used + 2 * least, used + least] {
       do throws(LMDBError) {
         try environment.setAside(wanted)

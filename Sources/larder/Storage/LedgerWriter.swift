@@ -57,6 +57,9 @@ final class LedgerWriter: Sendable {
   /// Hears of room for the ledger that was lost or came back, on the writer's thread; true for lost.
   func onRoom(_ heard: @escaping @Sendable (_ isShort: Bool) -> Void) { room.onChange(heard) }
 
+  /// Hears of other processes that make the ledger grow, on the writer's thread.
+  func onReader(_ heard: @escaping @Sendable (ForeignReader) -> Void) { room.onReader(heard) }
+
   /// Hears of every change right after its commit, on the writer's thread and in order of the commits.
   func onCommit(_ heard: @escaping @Sendable (Change) -> Void) { committed.withLock { $0 = Listener(hear: heard) } }
 

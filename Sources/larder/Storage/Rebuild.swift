@@ -94,7 +94,7 @@ struct Rebuild {
     }
     // What else lies in the old folder and can be kept.
     _ = unsafe linkat(root, "ledger/catalog.json", root, "\(Self.draft)/catalog.json", 0)
-    let old = "ledger.broken-\(Self.compact(Clock.now))"
+    let old = Self.unusedName(below: root)
     guard unsafe renameat(root, "ledger", root, old) == 0 else { throw DiskError("rename ledger to \(old)", errno) }
     guard unsafe renameat(root, Self.draft, root, "ledger") == 0 else {
       throw DiskError("rename \(Self.draft) to ledger", errno)
@@ -200,6 +200,19 @@ struct Rebuild {
         }
       }
     }
+  }
+
+  /// Where the old ledger goes: by the second, and by a number where that has been taken. Nobody else makes such names, since
+  /// the data directory is locked.
+  private static func unusedName(below root: Int32) -> String {
+    let moment = "ledger.broken-\(compact(Clock.now))"
+    var (name, number) = (moment, 1)
+    var status = stat()
+    while unsafe fstatat(root, name, &status, AT_SYMLINK_NOFOLLOW) == 0 {
+      number += 1
+      name = "\(moment)-\(number)"
+    }
+    return name
   }
 
   /// The moment as part of a name: `20261122T133311Z`.

@@ -11,12 +11,17 @@ final class Removals: Sendable {
   private let root: Int32
   private let disk: Worker
   private let ledger: LedgerWriter
-  /// What could not be removed yet, by path. Its bytes are in `unsettled` and `stuck`.
-  private let stubborn = Mutex<[String: Discard]>([:])
+  /// What could not be removed yet, by path. Its bytes are in `unsettled`, and what it has on the disk is in `stuck`.
+  private let stubborn = Mutex<[String: Stubborn]>([:])
   private let isScheduled = Atomic<Bool>(false)
   /// How many times in a row something could not be removed.
   private let failures = Atomic<Int>(0)
   private let isOver = Atomic<Bool>(false)
+
+  private struct Stubborn {
+    let discard: Discard
+    let bytesOnDisk: Int
+  }
 
   /// - Parameter root: of the data directory; it stays open as long as this lives.
   init(root: Int32, disk: Worker, ledger: LedgerWriter) {
@@ -54,8 +59,8 @@ final class Removals: Sendable {
 
   private func forget(_ path: String) -> Discard? {
     let known = stubborn.withLock { $0.removeValue(forKey: path) }
-    if let known { ledger.stuck.add(-known.bytes) }
-    return known
+    if let known { ledger.stuck.add(-known.bytesOnDisk) }
+    return known?.discard
   }
 
   private func attempt(_ discards: [Discard], _ done: @escaping @Sendable (Int) -> Void) {
@@ -64,13 +69,12 @@ final class Removals: Sendable {
     var left: [Discard] = []
     // Links first: a title's bytes are there as long as any of its names.
     for discard in discards.filter({ $0.object == nil }) + discards.filter({ $0.object != nil }) {
+      let bytes = bytesOnDisk(discard)
       guard !isStillNamed(discard, left), unlink(discard.path) else {
         left.append(discard)
         continue
       }
-      if let id = discard.object {
-        ledger.held.unlinked(id, bytes: discard.bytes)
-      }
+      if let id = discard.object { ledger.held.unlinked(id, bytes: bytes) }
       removed.append(discard)
       folders.insert(String(discard.path[..<discard.path.lastIndex(of: "/")!]))
     }
@@ -116,10 +120,19 @@ final class Removals: Sendable {
   private func isStillNamed(_ discard: Discard, _ left: [Discard]) -> Bool {
     let isStuck = { (other: Discard) in other.object == nil }
     guard discard.object != nil,
-      left.contains(where: isStuck) || stubborn.withLock({ $0.values.contains(where: isStuck) })
+      left.contains(where: isStuck) || stubborn.withLock({ $0.values.contains { isStuck($0.discard) } })
     else { return false }
     var status = stat()
     return unsafe fstatat(root, discard.path, &status, AT_SYMLINK_NOFOLLOW) == 0 && status.st_nlink > 1
+  }
+
+  /// What a file takes of the disk now. An object that lost blocks has more there than the ledger counts.
+  private func bytesOnDisk(_ discard: Discard) -> Int {
+    var status = stat()
+    guard discard.object != nil, unsafe fstatat(root, discard.path, &status, AT_SYMLINK_NOFOLLOW) == 0 else {
+      return discard.bytes
+    }
+    return max(discard.bytes, min(Int(status.st_size), Int(status.st_blocks) * 512))
   }
 
   /// Whether nothing is left at the path; an object's checksums go with it.
@@ -129,8 +142,11 @@ final class Removals: Sendable {
   }
 
   private func tryLater(_ left: [Discard]) {
-    for discard in left where stubborn.withLock({ $0.updateValue(discard, forKey: discard.path) }) == nil {
-      ledger.stuck.add(discard.bytes)
+    for discard in left {
+      let bytes = bytesOnDisk(discard)
+      let stuck = Stubborn(discard: discard, bytesOnDisk: bytes)
+      let before = stubborn.withLock { $0.updateValue(stuck, forKey: discard.path) }
+      ledger.stuck.add(bytes - (before?.bytesOnDisk ?? 0))
     }
     guard !isScheduled.exchange(true, ordering: .relaxed) else { return }
     later { self.tryAgain() }
@@ -148,7 +164,7 @@ final class Removals: Sendable {
 
   private func tryAgain() {
     isScheduled.store(false, ordering: .relaxed)
-    let discards = stubborn.withLock { Array($0.values) }
+    let discards = stubborn.withLock { $0.values.map(\.discard) }
     if !discards.isEmpty { attempt(discards) { _ in } }
   }
 }

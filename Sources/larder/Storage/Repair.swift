@@ -134,7 +134,8 @@ final class Repair {
     let outcome = Outcome()
     worker.post {
       let inspection = Inspection(
-        ledger, root: root, link: { writer.link(of: $0) }, bytesPerSecond: rate, found: { sink.yield($0) },
+        ledger, root: root, link: { writer.link(of: $0) }, held: writer.held, bytesPerSecond: rate,
+        found: { sink.yield($0) },
         while: { !flag.isRaised })
       outcome.settle(
         Result { () throws -> InspectionTally in

@@ -29,8 +29,8 @@ struct OtherBytes: Error, CustomStringConvertible {
 
 /// What the disk made of a block. Called on the disk's threads.
 struct BlockReport: Sendable {
-  /// Its bytes have left our memory.
-  let written: @Sendable (BlockWrite) -> Void
+  /// Its bytes have left our memory, and more may come.
+  let written: @Sendable () -> Void
   /// It is durable and in the ledger.
   let stored: @Sendable (_ object: ObjectID, _ blocks: [Int]) -> Void
   /// It is not on the disk and has to come again.
@@ -57,11 +57,16 @@ final class Volume: Sendable {
   private let backlog: Backlog
   let removals: Removals
 
+  /// A block in the page cache; its bytes are in our memory no longer.
   private struct Written: Sendable {
-    let block: BlockWrite
+    let object: ObjectID
+    let file: ObjectFile
+    let index: Int
+    let length: Int
+    let isStart: Bool
     let checksum: UInt32
     let report: BlockReport
-    /// `block.file.failures` before the first byte was written.
+    /// `file.failures` before the first byte was written.
     let failures: Int
     /// Whether it counts as written only once it is durable, because the disk does not keep up.
     let isHeldBack: Bool
@@ -82,7 +87,7 @@ final class Volume: Sendable {
     self.disk = Worker(name: "disk")
     self.blockWriter = Worker(name: "write")
     self.opener = Worker(name: "open")
-    self.digester = Worker(name: "digest")
+    self.digester = Worker(name: "digest", yields: true)
     self.inspector = Worker(name: "inspect")
     self.removals = Removals(root: root, disk: disk, ledger: ledger)
     let backlog = Backlog()
@@ -205,11 +210,13 @@ final class Volume: Sendable {
         if block.isPlayed { precedence.press() }
         let checksum = unsafe block.bytes.withUnsafeBytes { unsafe CRC32C.checksum(of: $0) }
         let isHeldBack = block.isStart || backlog.age > Self.patience
-        if !isHeldBack { report.written(block) }
+        if !isHeldBack { report.written() }
         syncer.submit(
-          Written(block: block, checksum: checksum, report: report, failures: failures, isHeldBack: isHeldBack))
+          Written(
+            object: block.object, file: block.file, index: block.index, length: block.bytes.count,
+            isStart: block.isStart, checksum: checksum, report: report, failures: failures, isHeldBack: isHeldBack))
       } catch {
-        report.written(block)
+        report.written()
         if !block.isStart { report.lost(block.object, [block.index], error) }
       }
     }
@@ -221,7 +228,7 @@ final class Volume: Sendable {
     var groups: [[Written]] = []
     var places: [ObjectIdentifier: Int] = [:]
     for one in written {
-      let file = ObjectIdentifier(one.block.file)
+      let file = ObjectIdentifier(one.file)
       if let place = places[file] {
         groups[place].append(one)
       } else {
@@ -231,14 +238,14 @@ final class Volume: Sendable {
     }
     let round = backlog.begin(groups.count)
     for group in groups {
-      let (object, file) = (group[0].block.object, group[0].block.file)
+      let (object, file) = (group[0].object, group[0].file)
       // Of beginnings nobody wants to hear more than that they are written.
-      let report = (group.first { !$0.block.isStart } ?? group[0]).report
+      let report = (group.first { !$0.isStart } ?? group[0]).report
       @Sendable func conclude(_ group: [Written], _ error: (any Error)?) {
-        for one in group where one.isHeldBack { one.report.written(one.block) }
-        let group = group.filter { !$0.block.isStart }
+        for one in group where one.isHeldBack { one.report.written() }
+        let group = group.filter { !$0.isStart }
         guard !group.isEmpty else { return }
-        let indices = group.map(\.block.index)
+        let indices = group.map(\.index)
         if let error { report.lost(object, indices, error) } else { report.stored(object, indices) }
       }
       let before = file.failures.load(ordering: .sequentiallyConsistent)
@@ -251,9 +258,9 @@ final class Volume: Sendable {
         backlog.end(round)
         continue
       }
-      let blocks = good.filter { !$0.block.isStart }.map { StoredBlock(index: $0.block.index, checksum: $0.checksum) }
-      let starts = good.filter(\.block.isStart).map {
-        BlockStart(index: $0.block.index, length: $0.block.bytes.count, checksum: $0.checksum)
+      let blocks = good.filter { !$0.isStart }.map { StoredBlock(index: $0.index, checksum: $0.checksum) }
+      let starts = good.filter(\.isStart).map {
+        BlockStart(index: $0.index, length: $0.length, checksum: $0.checksum)
       }
       ledger.submit { ledger, tx, change in
         try ledger.record(starts, of: object, in: tx, &change)
@@ -263,51 +270,17 @@ final class Volume: Sendable {
         case .failure(let error): conclude(good, error)
         case .success(let different):
           let others = Set(different ?? [])
-          conclude(good.filter { others.contains($0.block.index) }, OtherBytes())
-          conclude(good.filter { !others.contains($0.block.index) }, nil)
+          conclude(good.filter { others.contains($0.index) }, OtherBytes())
+          conclude(good.filter { !others.contains($0.index) }, nil)
         }
         backlog.end(round)
       }
     }
   }
 
-  /// The digest of the whole file, read from the disk.
-  ///
-  /// - Parameters:
-  ///   - partBytes: the parts' size of a composite digest; 0 for one of the whole.
-  ///   - wanted: asked again and again; once it says no, what is returned is nil.
-  /// - Throws: a ``DiskError``; `EIO` also when the file is shorter than it should be.
-  func digest(
-    _ file: ObjectFile, size: Int, _ algorithm: DigestAlgorithm, partBytes: Int,
-    while wanted: @escaping @Sendable () -> Bool
-  ) async throws(DiskError) -> [UInt8]? {
-    try await digester.run { () throws(DiskError) in
-      if partBytes > 0 {
-        var computation = CompositeComputation(algorithm, partLength: partBytes)
-        let isRead = unsafe try Self.read(file, size: size, while: wanted) { unsafe computation.update($0) }
-        return isRead ? computation.finish() : nil
-      }
-      var computation = DigestComputation(algorithm)
-      let isRead = unsafe try Self.read(file, size: size, while: wanted) { unsafe computation.update($0) }
-      return isRead ? computation.finish() : nil
-    }
-  }
-
-  /// Lends the whole file to `take`, a stretch at a time; false when it was no longer wanted.
-  private static func read(
-    _ file: ObjectFile, size: Int, while wanted: () -> Bool, take: (UnsafeRawBufferPointer) -> Void
-  ) throws(DiskError) -> Bool {
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 4096)
-    defer { unsafe buffer.deallocate() }
-    var offset = 0
-    while offset < size {
-      guard wanted() else { return false }
-      let part = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(buffer.count, size - offset)])
-      guard unsafe try file.read(into: part, at: offset) else { throw DiskError("read a whole object", EIO) }
-      unsafe take(UnsafeRawBufferPointer(part))
-      offset += part.count
-    }
-    return true
+  /// The digest that the origin offered of an object, of what there is in its file; nil when there is none to compare with.
+  func digest(of object: StoredObject, in file: ObjectFile) -> DigestRun? {
+    DigestRun(of: object, in: file, on: digester)
   }
 
   // MARK: Room

@@ -54,6 +54,8 @@ def scenario(bench, folder, name, size, rate):
         # Each round has a title of its own: what was fetched once is cold no more.
         key = f"{name}{turn}/720p.mp4"
         bench.origin.put(file, key)
+        # What the store has left to be written is written before anything is measured.
+        os.sync()
         for who in ("Larder", "direct") if turn % 2 else ("direct", "Larder"):
             fetched = through(box, token, f"{name}{turn}", size) if who == "Larder" \
                 else fetch(bench.origin.presigned(key, port), size)

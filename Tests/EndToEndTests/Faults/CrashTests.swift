@@ -56,32 +56,60 @@ import Testing
     print("kill -9: \(deaths) kills, \(house.acknowledged) acknowledgements, \(Int(now() - began)) s")
   }
 
-  @Test("a power cut costs at most two seconds of what was fetched")
-  func lossIsBounded() throws {
-    let rate = 4 << 20
-    let image = try DiskImage(.xfs)
-    let box = try Box(
-      [
-        "storage": ["path": "\"\(image.path)/larder\""],
-        "downloads": ["max_rate": "\(rate)", "chunk_size": "\"8MiB\"", "connections": "4"],
-      ])
+  /// The line brings so many bytes a second and no more: the box itself holds it to that, however busy this machine is.
+  private static let lineRate = 1 << 20
+
+  /// A box on such a line, with the usual blocks and connections: each block takes a second.
+  private func slowlyFilling(_ image: DiskImage) throws -> (box: Box, ann: User, title: Title, id: String) {
+    let box = try Box([
+      "storage": ["path": "\"\(image.path)/larder\""],
+      "downloads": ["max_rate": "\(Self.lineRate)", "chunk_size": "\"8MiB\"", "connections": "4"],
+    ])
     let ann = try box.user("ann")
-    let title = Title(size: 16 << 20)
+    let title = Title(size: 12 << 20)
     try box.origin.put(title)
-    let id = try ann.start(title)
-    try eventually("more than half is fetched", explain: box.report) { box.proxy.traffic > 9 << 20 ? true : nil }
+    return (box, ann, title, try ann.start(title))
+  }
+
+  /// Two seconds are told in bytes, as many as the line can bring in two: so the test holds on a machine that is so busy
+  /// that its disk stands still for seconds, when less comes in and nothing more may be lost. Eight seconds lie behind the
+  /// cut, and what a cut at any other moment would have cost is looked at all the while: whoever syncs only every few
+  /// seconds fails, whenever that is.
+  @Test("a power cut costs at most two seconds of what was fetched", arguments: DiskImage.Kind.allCases)
+  func lossIsBounded(kind: DiskImage.Kind) throws {
+    let image = try DiskImage(kind)
+    let (box, ann, title, id) = try slowlyFilling(image)
+    // Of the blocks under way only the API's figure knows nothing: what is durable of them is there after the cut.
+    let underWay = 4 * (256 << 10)
+    let fetched = try eventually("two thirds are fetched", within: 120, explain: box.report) {
+      // In this order, so that what is made durable in between counts for us.
+      let bytes = try box.fetchedBytes()
+      let durable = try ann.download(id).downloaded_bytes?.int ?? 0
+      guard bytes - durable <= 2 * Self.lineRate + underWay else {
+        throw Wrong(description: "\(kind): of \(bytes) bytes only \(durable) are durable")
+      }
+      return bytes >= 8 << 20 ? bytes : nil
+    }
     try image.cut()
     try box.kill()
     try image.unmount()
     try image.mount()
+    try box.change(["downloads": ["max_rate": "0"]])
     try box.start()
     try ann.wait(id, for: "completed", within: 60)
     #expect(try ann.play(id).body == title.bytes)
-    // And what lay in the kernel's buffers, which the proxy has counted and nobody has read.
-    let buffers = 1 << 20
-    #expect(box.proxy.traffic - title.size <= 2 * rate + buffers, "\(box.proxy.traffic - title.size) bytes more")
+    // What was there after the cut is what did not have to come again, beginnings of blocks included.
+    let kept = title.size - (try box.fetchedBytes())
+    #expect(fetched - kept <= 2 * Self.lineRate, "\(kind): of \(fetched) bytes \(fetched - kept) came again")
+    #expect(kept < title.size, "nothing was asked for again: the title was whole before the cut")
+    print("\(kind): of \(fetched) bytes \(fetched - kept) came again after a cut")
     try box.kill()
   }
+}
+
+extension Box {
+  /// Bytes of titles that this run has got from the origin.
+  fileprivate func fetchedBytes() throws -> Int { try metric("larder_fill_bytes_total") }
 }
 
 /// A box, those who live with it, and its deaths.

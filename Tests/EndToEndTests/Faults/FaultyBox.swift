@@ -162,6 +162,16 @@ final class FaultyBox {
     gone[id] = name
   }
 
+  /// Asks for a deletion whose answer will take long: it is left to whoever calls this.
+  func beginDelete(_ id: String) throws -> Connection {
+    guard let (name, _) = live.removeValue(forKey: id) else { throw RigFailure("no live download \(id)") }
+    gone[id] = name
+    let connection = try Connection(port: box.port)
+    try connection.send(
+      request("DELETE", "/api/downloads/\(id)/delete", headers: try user(name).authorization))
+    return connection
+  }
+
   /// It had to go for another.
   func wasEvicted(_ id: String) throws {
     guard let (name, _) = live.removeValue(forKey: id) else { throw RigFailure("no live download \(id)") }

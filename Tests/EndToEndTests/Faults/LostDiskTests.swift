@@ -252,9 +252,7 @@ import Testing
     let box = try FaultyBox()
     let id = try box.start("ann", FaultTitles.shared()[0])
     try box.complete(id)
-    let program = try StaleReader.compiled.get()
-    let dead = try Program(program, [box.data + "/ledger"])
-    try eventually("it reads", explain: dead.errors) { dead.output.contains("reading") ? true : nil }
+    let dead = try StaleReader.start(box.data + "/ledger")
     dead.signal(SIGKILL)
     try dead.wait()
     // Each would take fresh pages as long as the dead one's slot holds the old.
@@ -266,10 +264,52 @@ import Testing
     #expect(try #require(size) < 12 << 20)
     try box.settle()
   }
+
+  @Test("another process that goes on reading one state of the ledger is named, stops nobody, and is over when it ends")
+  func staleReader() throws {
+    let box = try FaultyBox()
+    let titles = try FaultTitles.shared()
+    let id = try box.start("ann", titles[0])
+    try box.complete(id)
+    func change(_ times: Int) throws {
+      for _ in 0..<times {
+        #expect(try box.ann.ask("PUT", "/api/downloads/\(id)/pin").status == 200)
+        #expect(try box.ann.ask("DELETE", "/api/downloads/\(id)/pin").status == 200)
+      }
+    }
+    func size() throws -> Int {
+      try #require(
+        try FileManager.default.attributesOfItem(atPath: box.data + "/ledger/data.mdb")[.size] as? Int)
+    }
+    let reader = try StaleReader.start(box.data + "/ledger")
+    let before = try size()
+    try change(300)
+    // Each change takes a few fresh pages, and no more: the map and its room grow with them.
+    let grown = try size()
+    #expect((4 << 20..<600 * (128 << 10)).contains(grown - before), "from \(before) to \(grown)")
+    let told = try box.box.logged(event: "ledger.reader")
+    #expect(told.message?.text?.contains("process \(reader.pid) ") == true, "\(told)")
+    #expect(box.box.log.count { $0.event?.text == "ledger.reader" } == 1, "it is said once")
+    try box.complete(try box.start("bob", titles[1]))
+    #expect(try box.ann.play(id).body == titles[0].bytes)
+    reader.signal(SIGKILL)
+    try reader.wait()
+    // What it held serves the next changes.
+    try change(300)
+    let after = try size()
+    #expect(after - grown < 8 << 20, "from \(grown) to \(after)")
+    try box.settle()
+  }
 }
 
 /// A program that begins to read a ledger and never ends.
 private enum StaleReader {
+  static func start(_ ledger: String) throws -> Program {
+    let program = try Program(compiled.get(), [ledger])
+    try eventually("it reads", explain: program.errors) { program.output.contains("reading") ? true : nil }
+    return program
+  }
+
   static let compiled = Result {
     let source = Scratch.shared.path("stalereader")
     try """

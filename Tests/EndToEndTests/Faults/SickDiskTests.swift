@@ -62,6 +62,41 @@ import Testing
     #expect(box.endings.isEmpty)
   }
 
+  @Test("a block that cannot be read however often it is brought back: an honest 503, and ever rarer tries")
+  func unreadable() throws {
+    let box = try FaultyBox([
+      "storage": ["scrub_rate": "0"], "downloads": ["retry_initial": "\"1s\"", "retry_max": "\"1h\""],
+    ])
+    let titles = try FaultTitles.shared()
+    let (broken, sound) = (try box.start("ann", titles[0]), try box.start("bob", titles[1]))
+    for id in [broken, sound] { try box.complete(id) }
+    #expect(try box.box.terminate() == .exited(0))
+    try box.start()
+    try box.disk.plan(DiskRule(call: .objectRead, action: .fail(EIO)))
+    let before = box.box.proxy.requests.count
+    let end = now() + 5
+    var plays = 0
+    repeat {
+      let answer = try box.ann.play(broken)
+      #expect(answer.status == 503 && answer.code == "storage_error" && answer["retry-after"] != nil, "\(answer)")
+      plays += 1
+      usleep(10_000)
+    } while now() < end
+    // The waits are anything up to 2 s, 4 s, 8 s and so on; without them it would be hundreds.
+    let fetches = box.box.proxy.requests.dropFirst(before).count { $0.method == "GET" }
+    #expect((1...20).contains(fetches), "\(fetches) requests during \(plays) plays")
+    let told = try box.ann.download(broken)
+    #expect(told.status?.text == "completed" && told.error?.code?.text == "storage_error", "\(told)")
+    #expect(told.error?.next_attempt_at?.text != nil)
+    try box.disk.mend()
+    #expect(try box.bob.play(sound).body == titles[1].bytes)
+    // A reload tries at once what waits.
+    box.box.reload()
+    try box.complete(broken)
+    try box.settle()
+    #expect(box.endings.isEmpty)
+  }
+
   @Test(
     "a wish that the ledger cannot keep is refused and changes nothing, and all reading goes on",
     arguments: [

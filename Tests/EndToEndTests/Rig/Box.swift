@@ -16,6 +16,8 @@ final class Box {
   let proxy: FaultProxy
   private(set) var settings: Settings
   private let environment: [String: String]
+  /// What starts the program in its place, such as setpriv(1).
+  private let launcher: [String]
   private(set) var program: Program?
   private(set) var port = 0
   private var starts = 0
@@ -23,9 +25,10 @@ final class Box {
   /// Makes a box; `changes` go over the tests' usual settings.
   init(
     _ changes: Settings = [:], secretKey: String = SeaweedFS.secretKey, environment: [String: String] = [:],
-    starts: Bool = true
+    launcher: [String] = [], starts: Bool = true
   ) throws {
     self.environment = environment
+    self.launcher = launcher
     origin = try SeaweedFS.shared()
     proxy = try FaultProxy(upstream: origin.port)
     directory = Scratch.shared.path("box")
@@ -83,9 +86,10 @@ final class Box {
   /// Starts the program and waits until it listens.
   func start() throws {
     starts += 1
+    let serve = ["serve", "--config", configurationFile]
     let program = try Program(
-      Paths.larder, ["serve", "--config", configurationFile], environment: environment,
-      name: "\(directory)/run-\(starts)")
+      launcher.isEmpty ? Paths.larder : "/usr/bin/env", launcher.isEmpty ? serve : launcher + [Paths.larder] + serve,
+      environment: environment, name: "\(directory)/run-\(starts)")
     self.program = program
     let address = try logged(event: "listening")["address"]?.text ?? ""
     guard let port = address.split(separator: ":").last.flatMap({ Int($0) }) else {
@@ -137,6 +141,13 @@ final class Box {
   /// Runs a subcommand on this box's configuration.
   func command(_ arguments: String...) throws -> (ending: Ending, output: String, errors: String) {
     try Program.run(Paths.larder, arguments + ["--config", configurationFile])
+  }
+
+  /// A number of its own, asked for as an administrator does.
+  func metric(_ name: String, _ labels: [String: String] = [:]) throws -> Int {
+    let connection = try Connection(path: directory + "/admin.sock")
+    try connection.send(request("GET", "/metrics"))
+    return try Exposition(connection.receive().body.array).value(name, labels)
   }
 
   // MARK: Users

@@ -56,6 +56,18 @@ final class DiskImage {
     guard unsafe ioctl(descriptor, 0x8004_587D, &flag) == 0 else { throw RigFailure.call("cut \(path)") }
   }
 
+  /// Changes bytes on the disk itself, wherever it holds them: no file's time changes, and memory knows nothing of it.
+  func spoil(_ bytes: Bytes) throws {
+    let url = URL(fileURLWithPath: image)
+    guard let place = try Data(contentsOf: url, options: .alwaysMapped).range(of: Data(bytes.array)) else {
+      throw RigFailure("the disk does not hold these bytes")
+    }
+    let file = try FileHandle(forUpdating: url)
+    try file.seek(toOffset: UInt64(place.lowerBound))
+    try file.write(contentsOf: Data(bytes.array.map { ~$0 }))
+    try file.close()
+  }
+
   /// Writes a foreign file until not one byte more fits.
   func fill() throws {
     let descriptor = unsafe open(path + "/foreign", O_WRONLY | O_CREAT | O_APPEND, 0o644)

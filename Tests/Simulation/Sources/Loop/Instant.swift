@@ -9,6 +9,8 @@ extension EventLoop {
 
     public var milliseconds: UInt64 { nanoseconds / 1_000_000 }
 
+    public func duration(to later: Instant) -> Duration { .nanoseconds(later.nanoseconds - nanoseconds) }
+
     public static func < (left: Instant, right: Instant) -> Bool { left.nanoseconds < right.nanoseconds }
   }
 

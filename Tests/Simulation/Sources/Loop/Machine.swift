@@ -55,10 +55,11 @@ public final class Machine: @unchecked Sendable {
     push(Entry(due: now &+ delay, sequence: sequence, fire: fire))
   }
 
-  /// The worker that runs now takes so much longer.
-  public func busy(nanoseconds: UInt64) {
+  /// The worker that runs now sleeps: a fiber does half-way, any other after what it does.
+  public func sleep(nanoseconds: UInt64) {
     guard let running else { return }
     running.readyAt = max(running.readyAt, now) + nanoseconds
+    unsafe Fiber.current?.sleep()
   }
 
   func join(_ party: any Party) {

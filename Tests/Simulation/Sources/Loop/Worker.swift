@@ -4,7 +4,10 @@
 public final class Worker: Sendable {
   private let jobs: Queue<@Sendable () -> Void>
 
-  public init(name: String) { jobs = Queue(name: name, inBatches: false) { $0[0]() } }
+  /// The one that inspects sleeps between two looks, while everything else goes on.
+  public init(name: String, yields: Bool = false) {
+    jobs = Queue(name: name, inBatches: false, onFiber: name == "verify") { $0[0]() }
+  }
 
   public func post(_ job: @escaping @Sendable () -> Void) { jobs.submit(job) }
 
@@ -37,6 +40,8 @@ public final class BatchWorker<Item: Sendable>: Sendable {
 private final class Queue<Item: Sendable>: Party, @unchecked Sendable {
   private let name: String
   private let inBatches: Bool
+  private let isOnFiber: Bool
+  private var fiber: Fiber?
   private let consume: @Sendable ([Item]) -> Void
   private var waiting: [Item] = []
   private var finishers: [UnsafeContinuation<Void, Never>] = unsafe []
@@ -57,13 +62,16 @@ private final class Queue<Item: Sendable>: Party, @unchecked Sendable {
     return machine
   }
 
-  init(name: String, inBatches: Bool, _ consume: @escaping @Sendable ([Item]) -> Void) {
+  init(
+    name: String, inBatches: Bool, onFiber isOnFiber: Bool = false, _ consume: @escaping @Sendable ([Item]) -> Void
+  ) {
     self.name = name
     self.inBatches = inBatches
+    self.isOnFiber = isOnFiber
     self.consume = consume
   }
 
-  var waits: Bool { unsafe !waiting.isEmpty || !finishers.isEmpty }
+  var waits: Bool { unsafe fiber?.isAsleep ?? false || !waiting.isEmpty || !finishers.isEmpty }
 
   func submit(_ item: Item) {
     let machine = join()
@@ -81,6 +89,7 @@ private final class Queue<Item: Sendable>: Party, @unchecked Sendable {
   }
 
   func turn() {
+    if let fiber, fiber.isAsleep { return fiber.goOn() }
     if waiting.isEmpty {
       let told = unsafe finishers
       unsafe finishers = []
@@ -98,7 +107,14 @@ private final class Queue<Item: Sendable>: Party, @unchecked Sendable {
       consume(batch)
     } else {
       let first = waiting.removeFirst()
-      consume([first])
+      if isOnFiber {
+        let one = fiber ?? Fiber()
+        fiber = one
+        one.run { [consume] in consume([first]) }
+        if one.isAsleep { return }
+      } else {
+        consume([first])
+      }
       if !waiting.isEmpty { readyAt = max(readyAt, machine.now) + machine.delay(name) }
     }
   }

@@ -3,6 +3,8 @@
 
 import Cache
 import Glibc
+import HTTP
+import LMDB
 import Loop
 
 /// The world that is being lived through.
@@ -11,6 +13,11 @@ enum Stage {
   /// How far the time of day is off the machine's clock, in milliseconds.
   nonisolated(unsafe) static var clockOffset: Int64 = 0
   nonisolated(unsafe) static var lastError: Int32 = 0
+  /// Where the ledger really lies.
+  nonisolated(unsafe) static var ledgerPath = ""
+  /// Folders that are being read, by handle: names that are still to come.
+  nonisolated(unsafe) static var listings: [Int: [String]] = [:]
+  nonisolated(unsafe) static let entry = UnsafeMutablePointer<dirent>.allocate(capacity: 1)
 }
 
 /// The handle of the data directory.
@@ -74,7 +81,7 @@ func fsync(_ handle: Int32) -> Int32 {
 }
 
 @unsafe func mkdir(_ path: String, _ mode: mode_t) -> Int32 {
-  answer(unsafe Stage.disk.makeFolder(String(path.dropFirst("/box/".count))))
+  path == "/box" ? answer(EEXIST) : answer(unsafe Stage.disk.makeFolder(String(path.dropFirst("/box/".count))))
 }
 
 @unsafe func mkdirat(_ root: Int32, _ path: String, _ mode: mode_t) -> Int32 {
@@ -91,6 +98,52 @@ func fsync(_ handle: Int32) -> Int32 {
 
 @unsafe func renameat(_ a: Int32, _ from: String, _ b: Int32, _ to: String) -> Int32 {
   answer(unsafe Stage.disk.rename(from, to), "rename \(from) \(to)")
+}
+
+/// Never over what stands there.
+// swift-format-ignore: AlwaysUseLowerCamelCase
+@unsafe func larder_rename_new(_ a: Int32, _ from: String, _ b: Int32, _ to: String) -> Int32 {
+  guard unsafe Stage.disk.find(to) == nil else { return -EEXIST }
+  let error = unsafe Stage.disk.rename(from, to)
+  Trace.detail("rename \(from) \(to): \(error)")
+  return -error
+}
+
+/// As much as is in memory without a gap.
+// swift-format-ignore: AlwaysUseLowerCamelCase
+@unsafe func larder_read_resident(
+  _ handle: Int32, _ into: UnsafeMutableRawPointer?, _ count: Int, _ offset: off_t
+) -> Int {
+  let disk = unsafe Stage.disk
+  guard let size = disk.inode(handle)?.bytes.count else { return -Int(EBADF) }
+  let end = min(Int(offset) + count, size)
+  guard Int(offset) < end else { return 0 }
+  guard disk.isResident(handle, Int(offset)..<end) else { return -Int(EAGAIN) }
+  return unsafe pread(handle, into, end - Int(offset), offset)
+}
+
+@unsafe func fdopendir(_ handle: Int32) -> OpaquePointer? {
+  guard let folder = unsafe Stage.disk.inode(handle) else { return nil }
+  unsafe Stage.listings[Int(handle)] = folder.names.keys.sorted(by: >)
+  return unsafe OpaquePointer(bitPattern: Int(handle))
+}
+
+@unsafe func readdir(_ folder: OpaquePointer) -> UnsafeMutablePointer<dirent>? {
+  let disk = unsafe Stage.disk
+  guard !disk.isDead, !disk.fails(disk.weather.read) else {
+    errno = EIO
+    return nil
+  }
+  guard let name = unsafe Stage.listings[Int(bitPattern: folder)]?.popLast() else { return nil }
+  unsafe withUnsafeMutableBytes(of: &Stage.entry.pointee.d_name) { bytes in
+    unsafe bytes.copyBytes(from: Array(name.utf8) + [0])
+  }
+  return unsafe Stage.entry
+}
+
+@discardableResult @unsafe func closedir(_ folder: OpaquePointer) -> Int32 {
+  unsafe Stage.listings[Int(bitPattern: folder)] = nil
+  return close(Int32(Int(bitPattern: folder)))
 }
 
 func ftruncate(_ handle: Int32, _ size: off_t) -> Int32 { answer(unsafe Stage.disk.truncate(handle, to: Int(size))) }
@@ -117,6 +170,7 @@ func posix_fadvise(_ handle: Int32, _ offset: off_t, _ count: off_t, _ advice: I
   unsafe into.pointee.st_mode = inode.isFolder ? S_IFDIR : S_IFREG | 0o640
   unsafe into.pointee.st_ino = UInt(inode.number)
   unsafe into.pointee.st_size = inode.bytes.count
+  unsafe into.pointee.st_blocks = inode.isFolder ? 0 : inode.room / 512
   unsafe into.pointee.st_nlink = nlink_t(inode.links)
   unsafe into.pointee.st_mtim = timespec(
     tv_sec: Int(inode.modified / 1_000_000_000), tv_nsec: Int(inode.modified % 1_000_000_000))
@@ -130,7 +184,7 @@ func posix_fadvise(_ handle: Int32, _ offset: off_t, _ count: off_t, _ advice: I
 }
 
 @discardableResult func usleep(_ microseconds: UInt32) -> Int32 {
-  unsafe Machine.current.busy(nanoseconds: UInt64(microseconds) * 1000)
+  unsafe Machine.current.sleep(nanoseconds: UInt64(microseconds) * 1000)
   return 0
 }
 
@@ -138,10 +192,10 @@ func posix_fadvise(_ handle: Int32, _ offset: off_t, _ count: off_t, _ advice: I
 enum Clock {
   static let beginning: Int64 = 1_700_000_000_000
 
-  static var now: Timestamp { steady.adding(milliseconds: unsafe Stage.clockOffset) }
+  static var now: Cache.Timestamp { steady.adding(milliseconds: unsafe Stage.clockOffset) }
 
-  static var steady: Timestamp {
-    Timestamp(milliseconds: beginning + Int64(unsafe Machine.current.now / 1_000_000))
+  static var steady: Cache.Timestamp {
+    Cache.Timestamp(milliseconds: beginning + Int64(unsafe Machine.current.now / 1_000_000))
   }
 }
 
@@ -195,14 +249,19 @@ struct StartFailure: Error {
 final class Metrics {
   nonisolated init() {}
   func count(_ metric: Metric, _ label: String = "", by count: Int = 1) {}
+  func answered(_ status: Status) {}
 }
 
-enum Metric { case originErrors, integrityFailures, fillBytes, chunkSeconds, blocksMended }
+enum Metric { case originErrors, integrityFailures, fillBytes, chunkSeconds, blocksMended, playBytes }
 
 enum Larder {
   static func complain(_ text: String) { print(text) }
 }
 
-enum Limits {
-  static let openTitles = 256
+enum LedgerOpening {
+  static func check(_ ledger: Ledger, _ path: String) throws {
+    if let damage = try ledger.environment.damage(in: unsafe Stage.ledgerPath, .whole) {
+      throw LedgerError.damaged(damage)
+    }
+  }
 }

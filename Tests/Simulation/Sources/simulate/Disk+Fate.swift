@@ -39,7 +39,7 @@ extension Disk {
   /// Does harm to some file of an object: a bit turns over, an end is cut off, the name vanishes.
   func harm() {
     let victims = files(below: "objects").filter {
-      !$0.path.hasSuffix(".sums") && !$0.inode.bytes.isEmpty && !$0.inode.pages.contains(1)
+      !$0.path.hasSuffix(".sums") && !$0.inode.bytes.isEmpty && !$0.inode.pages.contains(1) && !isStray($0.inode)
     }
     guard !victims.isEmpty, !isDead else { return }
     let (path, inode) = victims[dice.roll(victims.count)]
@@ -68,6 +68,8 @@ extension Disk {
     }
   }
 
+  private func isStray(_ inode: Inode) -> Bool { strays.contains { $0 === inode } }
+
   private func each(_ folder: Inode, _ body: (Inode) -> Void) {
     for (_, inode) in folder.names.sorted(by: { $0.key < $1.key }) {
       if inode.isFolder { each(inode, body) } else { body(inode) }
@@ -90,6 +92,8 @@ extension Disk {
     var met: Set<ObjectIdentifier> = []
     root = revived(root, &met)
     count(root)
+    // What was just being moved away may be lost with the move.
+    strays.removeAll { $0.links == 0 }
   }
 
   private func revived(_ old: Inode, _ met: inout Set<ObjectIdentifier>) -> Inode {

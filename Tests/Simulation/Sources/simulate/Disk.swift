@@ -38,6 +38,10 @@ final class Disk {
   var vanished: Set<String> = []
   /// Names that could not be removed.
   var stuck: Set<String> = []
+  /// How often somebody meddled; what they put where something of ours belongs, and what they put elsewhere.
+  var hands = 0
+  var foreigners: [Inode] = []
+  var strays: [Inode] = []
   /// Asked before every call that changes something: a place for the power to go.
   var passed: (String) -> Void = { _ in }
   var open: [Int32: (inode: Inode, path: String)] = [:]

@@ -6,7 +6,7 @@ import Loop
 extension World {
   func act() {
     Trace.note(UInt64(steps))
-    switch dice.roll(isCalm ? 80 : 100) {
+    switch dice.roll(isCalm ? 83 : 103) {
     case 0..<24: start()
     case 24..<44: play()
     case 44..<66: wish()
@@ -24,11 +24,12 @@ extension World {
       Trace.say("the clock steps")
     case 78: box?.use(policy, fills)
     case 79: slowness.isSlow.toggle()
-    case 80..<89:
+    case 80..<83: verify()
+    case 83..<92:
       origin.weather = dice.roll(5) < 2 ? .fair : dice.pick(PretendOrigin.Weather.allCases)
       Trace.say("the origin is \(origin.weather)")
-    case 89..<94: changeDisk()
-    case 94..<96: disk.harm()
+    case 92..<97: changeDisk()
+    case 97..<99: disk.harm()
     default:
       disk.foreign = dice.roll(3) == 0 ? 0 : dice.roll(disk.size)
       checkers.limitsChanged(charged)
@@ -96,8 +97,10 @@ extension World {
     guard let title = try? Title(contentID: content, quality: "720p") else { return }
     let mine = life
     Trace.say("\(user.text) starts \(content)")
+    unanswered += 1
     EventLoop.spawn { [self] in
       let reply = await box.start(user, title, key: name)
+      if mine == life { unanswered -= 1 }
       answered(reply, mine, "start")
       if case .download(let download, isNew: true) = reply, mine == life {
         checkers.expect(checkers.downloads[download.id] != nil, "5", "a start was answered before it was committed")
@@ -105,15 +108,17 @@ extension World {
     }
   }
 
-  func answered(_ reply: Reply, _ mine: Int, _ what: String) {
+  func answered(_ reply: Told, _ mine: Int, _ what: String) {
     guard mine == life else { return }
     Trace.say("  answer to \(what): \(reply)".prefix(160).description)
     guard case .download(let told, _) = reply, let box, !isDead else { return }
-    let record = try? box.read { ledger, tx in try ledger.download(told.id, in: tx) }
+    let record: Download?
+    // Closed by now, it says nothing.
+    do { record = try box.read { ledger, tx in try ledger.download(told.id, in: tx) } } catch { return }
     checkers.expect(record != nil, "5", "\(what) was answered, and is not in the ledger")
     if !told.isLive, what == "delete" || what == "cancel" {
       checkers.expect(
-        record.flatMap { $0 }?.isLive == false, "6", "\(what) was answered as deleted, and is not in the ledger")
+        record?.isLive == false, "6", "\(what) was answered as deleted, and is not in the ledger")
       let path = policy.link(of: told)
       let isTakenUp = checkers.downloads.values.contains {
         $0.isLive && $0.user == told.user && $0.title == told.title
@@ -140,7 +145,12 @@ extension World {
     let name = "\(download.title.contentID) of \(download.user.text)"
     if dice.roll(7) == 0 {
       Trace.say("\(user.text) retries \(name)")
-      EventLoop.spawn { [self] in answered(await box.retry(user, download.id), mine, "retry") }
+      unanswered += 1
+      EventLoop.spawn { [self] in
+        let reply = await box.retry(user, download.id)
+        if mine == life { unanswered -= 1 }
+        answered(reply, mine, "retry")
+      }
       return
     }
     let wish = dice.pick([Wish.pause, .pause, .resume, .resume, .pin, .unpin, .cancel, .delete, .delete])
@@ -153,91 +163,5 @@ extension World {
   var wantsNothing: Set<UserID> {
     get { checkers.leaving }
     set { checkers.leaving = newValue }
-  }
-
-  func play() {
-    guard let download = anyDownload() else { return }
-    let user = dice.roll(12) == 0 ? dice.pick(Checkers.users) : download.user
-    let wish = Viewing(
-      offset: dice.number(), portion: 1 + dice.roll(Self.block), portions: 1 + dice.roll(6),
-      rest: UInt64(dice.pick([1, 30, 700])))
-    EventLoop.spawn { [self] in await play(download, user, wish) }
-  }
-
-  struct Viewing {
-    var offset: UInt64
-    var portion: Int
-    var portions: Int
-    var rest: UInt64
-  }
-
-  /// As `API.play`, `Playable.prepare` and `Outgoing.pump` do it: what is known to be bad or missing is waited for, and
-  /// no byte goes out of a block that was not compared since it came from the disk.
-  func play(_ download: Download, _ user: UserID, _ wish: Viewing) async {
-    let mine = life
-    let wasDeleted = checkers.downloads[download.id]?.isLive == false
-    guard let box, let playable = await box.open(user, download.id), mine == life, !isDead else { return }
-    checkers.expect(!wasDeleted && user == download.user, "6", "a deleted title is played")
-    guard let reader = playable.reader, playable.object.size > 0 else { return }
-    let hold = reader.hold()
-    defer { withExtendedLifetime(hold) {} }
-    reader.begin()
-    var position = Int(wish.offset % UInt64(playable.object.size))
-    let first = reader.block(at: position)
-    if reader.state == .mending || !reader.isVerified(first) {
-      guard case .ready = await reader.ready(first) else {
-        refusals += 1
-        return
-      }
-    }
-    plays += 1
-    if reader.state == .filling { playsOnTheWay += 1 }
-    let playhead = reader.playhead(at: position)
-    var warmedEnd = 0
-    for _ in 0..<wish.portions {
-      guard mine == life, !isDead, position < playable.object.size else { return }
-      let block = reader.block(at: position)
-      let bytes = playable.object.bytes(ofBlock: block)
-      let piece = position..<min(bytes.upperBound, position + wish.portion)
-      let isWarmed = position < warmedEnd
-      warmedEnd = 0
-      guard isWarmed ? reader.isVerified(block) : reader.readyEnd(piece) == piece.upperBound else {
-        warmedEnd = bytes.upperBound
-        guard case .ready = await reader.ready(block) else { return }
-        continue
-      }
-      var given = [UInt8](repeating: 0, count: piece.count)
-      let isWhole = unsafe try? Self.read(reader.file, &given, position)
-      guard mine == life, !isDead, let isWhole else { return }
-      checkers.expect(isWhole || disk.hasHarmed, "1", "the file of a completed title is too short")
-      guard isWhole else { return }
-      playable.touch()
-      checkers.played(given, at: position, of: playable)
-      position = piece.upperBound
-      playhead?.moved(to: position, sent: piece.count)
-      try? await EventLoop.sleep(for: .milliseconds(Int64(wish.rest)))
-    }
-  }
-
-  /// Everything that is completed is played from end to end.
-  func playAll() throws {
-    for download in checkers.downloads.values.sorted(by: { $0.id < $1.id })
-    where download.isLive && download.status == .completed {
-      EventLoop.spawn { [self] in
-        await play(download, download.user, Viewing(offset: 0, portion: Self.block, portions: 100, rest: 1))
-      }
-      try rest()
-    }
-  }
-
-  @unsafe private static func read(
-    _ file: ObjectFile, _ bytes: inout [UInt8], _ offset: Int
-  ) throws(DiskError) -> Bool {
-    let result: Result<Bool, DiskError> = unsafe bytes.withUnsafeMutableBytes { buffer in
-      do throws(DiskError) { return .success(unsafe try file.read(into: buffer, at: offset)) } catch {
-        return .failure(error)
-      }
-    }
-    return try result.get()
   }
 }

@@ -37,7 +37,7 @@ final class World {
   let checkers: Checkers
   var policy: Policy
   var fills: FillSettings
-  var box: PretendBox?
+  var box: Box?
   /// Grows with every start; what was asked of an earlier box is answered by nobody.
   var life = 0
   var isDead = false
@@ -53,6 +53,12 @@ final class World {
   var steps = 0
   let isCalm: Bool
   let mapSize: Int
+  /// Whether somebody runs `larder verify --repair` now and then, and somebody has reason to.
+  let isVerified: Bool
+  /// How many questions the origin may be asked at a time, by one user, and may wait for each.
+  let questions: (Int, Int, Int)
+  /// Starts and retries that were not answered yet, of the box that runs.
+  var unanswered = 0
 
   init(seed: UInt64, ledgerPath: String) {
     self.seed = seed
@@ -68,6 +74,11 @@ final class World {
     isCalm = dice.roll(3) == 0
     disk = Disk(size: (dice.pick([12, 20, 40]) + 1) * Self.block, dice: Dice(seed: dice.number()))
     unsafe Stage.disk = disk
+    unsafe Stage.ledgerPath = ledgerPath
+    unsafe Socket.dice = Dice(seed: dice.number())
+    unsafe Socket.wires = [:]
+    isVerified = dice.roll(4) == 0
+    questions = dice.pick([(64, 16, 64), (2, 1, 2), (1, 1, 64)])
     unsafe Stage.clockOffset = 0
     origin = PretendOrigin(dice: Dice(seed: dice.number()), sizes: Self.sizes)
     for key in Self.keys { origin.publish(key) }
@@ -140,15 +151,18 @@ final class World {
   func begin() throws {
     let checkers = checkers
     life += 1
+    unanswered = 0
     commitFaults = 0
     disk.weather.names = 0
     disk.weather.folderSync = 0
     disk.weather.isReadOnly = false
     let reference = Reference()
-    var opened: PretendBox?
+    var opened: Box?
     while opened == nil {
       do {
-        opened = try PretendBox(ledgerPath: ledgerPath, mapSize: mapSize, policy: policy, fills: fills) { change in
+        opened = try Box(
+          ledgerPath: ledgerPath, mapSize: mapSize, policy: policy, fills: fills, questions: questions
+        ) { change in
           EventLoop.assumeIsolated { if let ledger = reference.ledger { checkers.committed(change, in: ledger) } }
         }
       } catch  where isDead {
@@ -231,7 +245,7 @@ final class World {
     try bringDown(old)
   }
 
-  func bringDown(_ old: PretendBox) throws {
+  func bringDown(_ old: Box) throws {
     var isDown = false
     EventLoop.spawn {
       await old.stop()
@@ -244,7 +258,6 @@ final class World {
     }
     if !isDown { throw Violation(promise: "liveness", text: "the box waits for something that never comes") }
     old.writer.onCommit { _ in }
-    old.ledger.environment.close()
   }
 
   /// Stops in order and starts again.
@@ -285,7 +298,10 @@ final class World {
     if try box?.read({ try $0.mends(limit: 1, in: $1) }).isEmpty == false { makeRoom() }
     try rest()
     if let box { try checkers.checkScrubbed(box.ledger) }
+    if isVerified { try mendAll() }
     try playAll()
+    checkers.expect(unanswered == 0, "liveness", "\(unanswered) starts are never answered")
+    checkers.expect(disk.areStraysKept, "6", "a file that is not ours is gone")
     if let box { try checkers.checkRest(box.ledger) }
     guard checkers.violation == nil else { return }
     try restart()

@@ -7,26 +7,8 @@ import LMDB
 import Loop
 import S3
 
-/// What `OpenTitles` keeps open: only who, what and which file.
-@EventLoop
-final class Playable {
-  let reader: ObjectReader?
-  let object: StoredObject
-  private let download: DownloadID
-  private let played: @EventLoop (DownloadID) -> Void
-
-  init(download: Download, _ reader: ObjectReader, played: @escaping @EventLoop (DownloadID) -> Void) {
-    self.reader = reader
-    object = reader.object
-    self.download = download.id
-    self.played = played
-  }
-
-  func touch() { played(download) }
-}
-
 /// What a user is told.
-enum Reply {
+enum Told {
   case download(Download, isNew: Bool)
   case refused(Refusal)
   case notFound, conflict, contentNotFound, originRefused
@@ -35,22 +17,27 @@ enum Reply {
   case failed(String)
 }
 
-/// A running box.
+/// A running box, with the face of the program's own.
 @EventLoop
-final class PretendBox {
+final class Box {
   let ledger: Ledger
   let writer: LedgerWriter
   let volume: Volume
   let origin: OriginClient
   let fills: Fills
   let titles: OpenTitles
+  let losses: Losses
+  let questions: OriginQuestions
+  private(set) var repair: Repair?
+  /// Players' connections that are open.
+  var connections: [HTTPConnection] = []
   let scrub: Scrub
   static let scrubbing = ScrubSettings(rate: 256 << 10, interval: 20_000)
   private var plays = AccessLog()
   private let playTimer = Timer()
 
   init(
-    ledgerPath: String, mapSize: Int, policy: Policy, fills settings: FillSettings,
+    ledgerPath: String, mapSize: Int, policy: Policy, fills settings: FillSettings, questions bounds: (Int, Int, Int),
     committed heard: @escaping @Sendable (Change) -> Void
   ) throws {
     try DataDirectory.prepare("/box")
@@ -63,11 +50,14 @@ final class PretendBox {
       OriginSettings(
         endpoint: endpoint, credentials: nil, connectTimeout: .seconds(2), stallTimeout: .seconds(4), caFile: nil),
       metrics: metrics, log: log)
-    let losses = Losses(writer: writer, metrics: metrics, log: log)
+    losses = Losses(writer: writer, metrics: metrics, log: log)
     fills = Fills(
       writer: writer, volume: volume, origin: origin, losses: losses, settings: settings, rate: RateSettings(),
       log: log)
-    scrub = Scrub(writer: writer, volume: volume, losses: losses, settings: PretendBox.scrubbing, log: log)
+    scrub = Scrub(writer: writer, volume: volume, losses: losses, settings: Box.scrubbing, log: log)
+    questions = OriginQuestions(total: bounds.0, perUser: bounds.1, waitingPerUser: bounds.2) { [origin] in
+      await origin.head($0)
+    }
     titles = OpenTitles(Shelf(ledger: ledger, volume: volume, fills: fills, losses: losses, log: log))
     scrub.isBusy = { [unowned fills] in fills.isFetching }
     fills.heardOfBlocks = { [unowned self] in titles.heardOfBlocks(of: $0) }
@@ -88,13 +78,16 @@ final class PretendBox {
     scrub.start()
   }
 
-  /// The end in order.
+  /// The end, in the order of `Daemon.stop`.
   func stop() async {
-    await scrub.stop()
+    repair?.stop()
+    for connection in connections { connection.close() }
     await fills.stop()
+    await scrub.stop()
     flushPlays()
     await volume.finish()
     await writer.finish()
+    ledger.environment.close()
     origin.shutDown()
   }
 
@@ -102,7 +95,7 @@ final class PretendBox {
     try ledger.environment.read { tx in try body(ledger, tx) }
   }
 
-  private func change<T: Sendable>(_ body: @escaping LedgerWriter.Body<T>) async throws -> T {
+  func change<T: Sendable>(_ body: @escaping LedgerWriter.Body<T>) async throws -> T {
     flushPlays()
     return try await writer.change(body)
   }
@@ -145,7 +138,7 @@ final class PretendBox {
 
   // MARK: The API
 
-  func start(_ user: UserID, _ title: Title, key: String) async -> Reply {
+  func start(_ user: UserID, _ title: Title, key: String) async -> Told {
     do {
       let live = try read { ledger, tx in try ledger.liveDownload(of: user, title, in: tx) }
       if let live, live.status != .failed { return .download(live, isNew: false) }
@@ -153,7 +146,7 @@ final class PretendBox {
     } catch { return .failed("\(error)") }
   }
 
-  func retry(_ user: UserID, _ id: DownloadID) async -> Reply {
+  func retry(_ user: UserID, _ id: DownloadID) async -> Told {
     do {
       guard let download = try read({ try $0.download(id, in: $1) }), download.isLive, download.user == user else {
         return .notFound
@@ -166,10 +159,10 @@ final class PretendBox {
     } catch { return .failed("\(error)") }
   }
 
-  private func start(_ user: UserID, _ title: Title, key: String, reviving failed: Download?) async throws -> Reply {
+  private func start(_ user: UserID, _ title: Title, key: String, reviving failed: Download?) async throws -> Told {
     var found: OriginObject?
     var trouble: Trouble?
-    switch await origin.head(key) {
+    switch try await questions.ask(key, for: user) {
     case .found(let object): found = object
     case .missing: return .contentNotFound
     case .denied, .refused: return .originRefused
@@ -193,7 +186,7 @@ final class PretendBox {
     return try read { ledger, tx in try ledger.download(download.id, in: tx) } ?? download
   }
 
-  func apply(_ wish: Wish, _ user: UserID, _ id: DownloadID) async -> Reply {
+  func apply(_ wish: Wish, _ user: UserID, _ id: DownloadID) async -> Told {
     do {
       switch try await change({ ledger, tx, change in try ledger.apply(wish, to: id, of: user, in: tx, &change) }) {
       case .done(let download):
@@ -205,7 +198,7 @@ final class PretendBox {
     } catch { return .failed("\(error)") }
   }
 
-  func removeAll(_ user: UserID) async -> Reply {
+  func removeAll(_ user: UserID) async -> Told {
     do {
       let (deleted, _) = try await change { ledger, tx, change in try ledger.removeAll(of: user, in: tx, &change) }
       await volume.caughtUp()
@@ -220,6 +213,17 @@ final class PretendBox {
       else { return nil }
       return try await titles.playable(download)
     } catch { return nil }
+  }
+
+  /// Inspects everything and mends what differs; one at a time.
+  func repair(
+    _ report: InspectionReport, bytesPerSecond: Int?, tell: @escaping @EventLoop (String) async -> Bool
+  ) async throws -> InspectionSummary? {
+    guard repair == nil else { return nil }
+    let repair = Repair(self, root: rootHandle, report: report, bytesPerSecond: bytesPerSecond, tell: tell)
+    self.repair = repair
+    defer { self.repair = nil }
+    return try await repair.run()
   }
 
   /// A reload of the configuration.

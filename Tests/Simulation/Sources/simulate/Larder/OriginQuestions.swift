@@ -1,0 +1,1 @@
+../../../../../Sources/larder/API/OriginQuestions.swift
