@@ -203,11 +203,15 @@ final class Volume: Sendable {
     blockWriter.post { [syncer, backlog, precedence] in
       do {
         let failures = block.file.failures.load(ordering: .sequentiallyConsistent)
-        let givesWay = !block.isPlayed && precedence.isWanted
-        if givesWay { precedence.giveWay() }
-        try block.file.write(block.bytes, at: block.offset)
-        if givesWay { try block.file.push(block.offset..<block.offset + block.bytes.count) }
-        if block.isPlayed { precedence.press() }
+        if !block.isPlayed, precedence.isWanted {
+          try precedence.giveWay { () throws(DiskError) in
+            try block.file.write(block.bytes, at: block.offset)
+            try block.file.push(block.offset..<block.offset + block.bytes.count)
+          }
+        } else {
+          try block.file.write(block.bytes, at: block.offset)
+          if block.isPlayed { precedence.press() }
+        }
         let checksum = unsafe block.bytes.withUnsafeBytes { unsafe CRC32C.checksum(of: $0) }
         let isHeldBack = block.isStart || backlog.age > Self.patience
         if !isHeldBack { report.written() }
