@@ -19,6 +19,7 @@ extern int accept4(int socket, struct sockaddr *address, socklen_t *length, int 
 extern ssize_t preadv2(int file, const struct iovec *parts, int count, off_t offset, int flags);
 extern long syscall(long number, ...);
 extern int renameat2(int from, const char *name, int to, const char *fresh, unsigned int flags);
+extern int sync_file_range(int file, off_t offset, off_t count, unsigned int flags);
 extern int pthread_setname_np(pthread_t thread, const char *name);
 #ifndef RWF_NOWAIT
 #define RWF_NOWAIT 0x00000008
@@ -49,6 +50,12 @@ static inline long larder_cached_pages(int file, uint64_t offset, uint64_t count
 static inline ssize_t larder_sendfile(int socket, int file, off_t offset, size_t count) {
   ssize_t sent = sendfile(socket, file, &offset, count);
   return sent < 0 ? -errno : sent;
+}
+
+/// sync_file_range(2) with all its flags, WAIT_BEFORE, WRITE and WAIT_AFTER: has a range written and waits for it. 0 or
+/// -errno; a file system that does not know it is no error.
+static inline int larder_push(int file, off_t offset, off_t count) {
+  return sync_file_range(file, offset, count, 7) < 0 && errno != ENOSYS && errno != ESPIPE ? -errno : 0;
 }
 
 /// pthread_setname_np(3); a name over 15 bytes is not taken.

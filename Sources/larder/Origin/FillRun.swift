@@ -151,8 +151,9 @@ final class FillRun: ChunkTransferOwner {
 
   func received(block: Int, _ bytes: [UInt8], by transfer: ChunkTransfer) {
     fill.received(block, of: transfer.span)
-    let write = BlockWrite(
+    var write = BlockWrite(
       object: object.id, file: file, index: block, offset: block * object.blockSize, bytes: bytes)
+    write.isPlayed = transfer.isPlayed
     volume.write(
       write,
       BlockReport(

@@ -195,7 +195,7 @@ final class ObjectReader {
       chimes.ring()
     }
     let (file, bytes, volume, ahead) = (file, object.bytes(ofBlock: block), shelf.volume, prepareToReadAhead(block))
-    let (verdict, isCurrent) = await DiskReaders.next.run {
+    let (verdict, isCurrent) = await DiskReaders.read(before: volume.precedence) {
       // What follows is wanted next.
       posix_fadvise(file.descriptor, off_t(ahead.lowerBound), off_t(ahead.count), POSIX_FADV_WILLNEED)
       let verdict = BlockCheck().check(file, bytes, checksum: checksum)
@@ -230,8 +230,13 @@ enum DiskReaders {
   private static let workers = (0..<4).map { Worker(name: "read-\($0)") }
   @EventLoop private static var turn = 0
 
-  @EventLoop static var next: Worker {
+  /// Reads on one of them, before what is only to be written to the same disk.
+  @EventLoop static func read<Result: Sendable>(
+    before precedence: Precedence? = nil, _ body: @escaping @Sendable () -> Result
+  ) async -> Result {
     turn = (turn + 1) % workers.count
-    return workers[turn]
+    precedence?.readBegan()
+    defer { precedence?.readEnded() }
+    return await workers[turn].run(body)
   }
 }

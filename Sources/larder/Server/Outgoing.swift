@@ -210,7 +210,7 @@ enum ColdReader {
   /// Returns when the bytes were read once, or could not be: sending them finds out.
   @EventLoop
   static func warm(_ file: ObjectFile, _ range: ByteRange) async {
-    await DiskReaders.next.run {
+    await DiskReaders.read {
       // What follows is wanted next.
       posix_fadvise(file.descriptor, off_t(range.first), off_t(range.count * 8), POSIX_FADV_WILLNEED)
       unsafe withUnsafeTemporaryAllocation(byteCount: 64 << 10, alignment: 4096) { buffer in

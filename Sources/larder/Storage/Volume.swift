@@ -18,6 +18,8 @@ struct BlockWrite: Sendable {
   let bytes: [UInt8]
   /// Whether it is only the beginning of a block that comes in slowly.
   var isStart = false
+  /// Whether somebody who plays waits for it, or will soon.
+  var isPlayed = false
 }
 
 /// A block came again in place of one that was lost, and is not what that one was.
@@ -42,7 +44,10 @@ final class Volume: Sendable {
   /// The same, open: everything is found below it.
   let root: Int32
   let ledger: LedgerWriter
+  let precedence = Precedence()
   let disk: Worker
+  /// Writes blocks, and may have to give way to those who play: names do not wait for that.
+  private let blockWriter: Worker
   /// Opens for playback: a play waits for no write and no removal of a large file.
   private let opener: Worker
   private let syncer: BatchWorker<Written>
@@ -80,15 +85,16 @@ final class Volume: Sendable {
     self.ledger = ledger
     self.root = try DataDirectory.open(path)
     self.disk = Worker(name: "disk")
+    self.blockWriter = Worker(name: "write")
     self.opener = Worker(name: "open")
     self.digester = Worker(name: "digest", yields: true)
     self.inspector = Worker(name: "inspect")
     self.removals = Removals(root: root, disk: disk, ledger: ledger)
     let backlog = Backlog()
     self.backlog = backlog
-    self.syncer = BatchWorker(name: "sync") { written in
+    self.syncer = BatchWorker(name: "sync") { [precedence] written in
       Self.synchronize(written, ledger, backlog)
-      usleep(Self.rest)
+      precedence.rest(least: Self.rest)
     }
   }
 
@@ -97,6 +103,7 @@ final class Volume: Sendable {
   /// Waits until everything that was handed over is durable and recorded.
   func finish() async {
     removals.finish()
+    await blockWriter.stop()
     await disk.stop()
     await opener.stop()
     await syncer.finish()
@@ -193,10 +200,18 @@ final class Volume: Sendable {
 
   /// Writes a block, then makes it durable together with others, then records it.
   func write(_ block: BlockWrite, _ report: BlockReport) {
-    disk.post { [syncer, backlog] in
+    blockWriter.post { [syncer, backlog, precedence] in
       do {
         let failures = block.file.failures.load(ordering: .sequentiallyConsistent)
-        try block.file.write(block.bytes, at: block.offset)
+        if !block.isPlayed, precedence.isWanted {
+          try precedence.giveWay { () throws(DiskError) in
+            try block.file.write(block.bytes, at: block.offset)
+            try block.file.push(block.offset..<block.offset + block.bytes.count)
+          }
+        } else {
+          try block.file.write(block.bytes, at: block.offset)
+          if block.isPlayed { precedence.press() }
+        }
         let checksum = unsafe block.bytes.withUnsafeBytes { unsafe CRC32C.checksum(of: $0) }
         let isHeldBack = block.isStart || backlog.age > Self.patience
         if !isHeldBack { report.written() }

@@ -2,7 +2,8 @@
 // and compares every byte with a file. It measures what a viewer feels: how long a segment takes to begin, how long
 // nothing comes, and how many segments come too late.
 //
-// usage: viewers PORT SECONDS BYTES_PER_SECOND SEGMENT FILE FIELD < VIEWERS
+// usage: viewers PORT WARM SECONDS BYTES_PER_SECOND SEGMENT FILE FIELD < VIEWERS
+//   WARM     seconds until they are steady, in which nothing counts
 //   SEGMENT  bytes of a range; one is asked for as often as the rate makes it
 //   FIELD    a further header field, as "Authorization: Bearer …"
 //   VIEWERS  a line for each: the path of the title, and the byte at which it begins
@@ -27,7 +28,7 @@ struct viewer {
 static const char *file, *field;
 static long file_size, segment;
 static int port;
-static uint64_t period, bytes, segments, late, longest_gap;
+static uint64_t period, steady, bytes, segments, late, longest_gap;
 static char buffer[256 << 10];
 static struct histogram first_bytes;
 
@@ -47,7 +48,7 @@ static void ask(struct viewer *v) {
 
 static void heard(struct viewer *v) {
   uint64_t time = now();
-  if (time - v->heard > longest_gap) longest_gap = time - v->heard;
+  if (time > steady && time - v->heard > longest_gap) longest_gap = time - v->heard;
   v->heard = time;
 }
 
@@ -70,27 +71,27 @@ static void readable(struct viewer *v) {
       fail("asked for %ld-%ld, got status %d, range %ld-%ld/%ld", v->position, v->end - 1, answer.status, answer.first,
            answer.last, answer.total);
     v->waits_for_head = 0;
-    add_time(&first_bytes, now() - v->asked);
+    if (v->asked > steady) add_time(&first_bytes, now() - v->asked);
   }
   heard(v);
   if ((long)(count - head) > v->end - v->position || memcmp(buffer + head, file + v->position, count - head))
     fail("wrong bytes at %ld", v->position);
   v->position += (long)(count - head), bytes += count - head;
   if (v->position < v->end) return;
-  v->is_asking = 0, segments++;
-  late += now() > v->due;
+  v->is_asking = 0;
+  if (v->asked > steady) segments++, late += now() > v->due;
 }
 
 int main(int count, char **arguments) {
-  if (count != 7) fail("usage: viewers PORT SECONDS BYTES_PER_SECOND SEGMENT FILE FIELD < VIEWERS");
-  port = atoi(arguments[1]), segment = atol(arguments[4]), field = arguments[6];
-  period = (uint64_t)((double)segment / atof(arguments[3]) * 1e9);
-  int source = open(arguments[5], O_RDONLY);
+  if (count != 8) fail("usage: viewers PORT WARM SECONDS BYTES_PER_SECOND SEGMENT FILE FIELD < VIEWERS");
+  port = atoi(arguments[1]), segment = atol(arguments[5]), field = arguments[7];
+  period = (uint64_t)((double)segment / atof(arguments[4]) * 1e9);
+  int source = open(arguments[6], O_RDONLY);
   struct stat status;
-  if (source < 0 || fstat(source, &status)) fail("%s: %s", arguments[5], strerror(errno));
+  if (source < 0 || fstat(source, &status)) fail("%s: %s", arguments[6], strerror(errno));
   file_size = status.st_size;
   file = mmap(NULL, (size_t)file_size, PROT_READ, MAP_SHARED | MAP_POPULATE, source, 0);
-  if (file == MAP_FAILED) fail("%s cannot be read", arguments[5]);
+  if (file == MAP_FAILED) fail("%s cannot be read", arguments[6]);
 
   static struct viewer all[1024];
   int viewers = 0, epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -100,7 +101,9 @@ int main(int count, char **arguments) {
     epoll_ctl(epoll, EPOLL_CTL_ADD, all[viewers].descriptor, &event);
   }
   if (!viewers) fail("no viewers");
-  uint64_t begin = now(), end = begin + (uint64_t)(atof(arguments[2]) * 1e9);
+  uint64_t begin = now();
+  steady = begin + (uint64_t)(atof(arguments[2]) * 1e9);
+  uint64_t end = steady + (uint64_t)(atof(arguments[3]) * 1e9);
   // They do not all ask at once.
   for (int i = 0; i < viewers; i++) all[i].due = begin + period * (uint64_t)i / (uint64_t)viewers;
   while (now() < end) {

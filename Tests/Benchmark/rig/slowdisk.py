@@ -24,7 +24,7 @@ class SlowDisk:
         atexit.register(self.end)
         self.program = Program(
             [program, f"{folder}/disk", self.backing, str(latency_us), str(mb_per_second), str(sync_us)],
-            f"{folder}/slowdisk.log", machine.LOAD_CORE)
+            f"{folder}/slowdisk.log", machine.LOAD_CORE, at_once=True)
         self.program.wait_for("the slow disk is there", lambda: os.path.exists(f"{folder}/disk/disk"))
         self.device = run("losetup", "--find", "--show", "--direct-io=on", f"{folder}/disk/disk").strip()
         run("mkfs.ext4", "-q", "-m", "0", self.device)

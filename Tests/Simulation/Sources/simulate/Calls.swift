@@ -76,6 +76,10 @@ func fdatasync(_ handle: Int32) -> Int32 {
   answer(unsafe Stage.disk.sync(handle), "fdatasync \(unsafe Stage.disk.path(handle) ?? "")")
 }
 
+/// Sends to the disk what may lie there or not at any time, and makes nothing durable.
+// swift-format-ignore: AlwaysUseLowerCamelCase
+func larder_push(_ handle: Int32, _ offset: off_t, _ count: off_t) -> Int32 { 0 }
+
 func fsync(_ handle: Int32) -> Int32 {
   answer(unsafe Stage.disk.sync(handle), "fsync \(unsafe Stage.disk.path(handle) ?? "")")
 }

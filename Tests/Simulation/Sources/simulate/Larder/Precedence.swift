@@ -1,0 +1,1 @@
+../../../../../Sources/larder/Storage/Precedence.swift
