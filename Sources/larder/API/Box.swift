@@ -99,7 +99,7 @@ final class Box {
       if download.isLive, download.waitsForBytes,
         (try? read { ledger, tx in try ledger.object(download.object, in: tx)?.state == .complete }) == true
       {
-        fills.link(download.object)
+        fills.link(download)
       }
       if change.news.contains(id), events.isHeard(by: download.user), let view = try? view(download) {
         events.publish(view)

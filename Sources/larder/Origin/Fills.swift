@@ -36,6 +36,8 @@ final class Fills {
   /// something happens: whatever stands in a damaged ledger, this does not run in a circle.
   private var fruitless: Set<Errand.Subject> = []
 
+  /// Downloads of whole objects whose link is being made, and who waits for that.
+  private var linking: [DownloadID: [CheckedContinuation<Void, Never>]] = [:]
   /// What was said of records that cannot be read.
   private var unreadable: Set<Errand.Subject> = []
 
@@ -227,7 +229,7 @@ final class Fills {
         // What is whole needs only its link, no turn and no origin. A commit that makes it so starts that by itself
         // (`link`), so only the first look after a crash has to search beyond what has its turn.
         guard hasTurn || isFirstLook else { break }
-        guard errands[subject] == nil, !fruitless.contains(subject) else { continue }
+        guard errands[subject] == nil, linking[entry.download] == nil, !fruitless.contains(subject) else { continue }
         var (isThere, isWhole) = (true, false)
         if entry.object != .none {
           try reading(subject) {
@@ -337,16 +339,47 @@ final class Fills {
     if errand.isOver { errands[subject] = nil }
   }
 
-  /// What is whole needs only its links: they are made at once, whatever else waits for its turn.
-  func link(_ object: ObjectID) {
-    let subject = Errand.Subject.object(object)
-    if errands[subject] == nil, !isStopped { start(subject) }
+  // MARK: What is whole already
+
+  /// What is whole needs only its link, no turn and no errand: the link is made and durable, then it is completed. What
+  /// cannot be linked is left to an errand, which looks why.
+  func link(_ download: Download) {
+    guard !isStopped, linking[download.id] == nil else { return }
+    linking[download.id] = []
+    let id = download.id
+    volume.links.make([download]) { [writer] made in
+      if let fault = made.fault {
+        EventLoop.submit { self.linked(download, fault) }
+        return
+      }
+      writer.submit { ledger, tx, change in
+        try ledger.complete([id], in: tx, &change)
+      } done: { completed in
+        EventLoop.submit { self.linked(download, completed.fault) }
+      }
+    }
+  }
+
+  private func linked(_ download: Download, _ fault: (any Error)?) {
+    let onlookers = linking.removeValue(forKey: download.id) ?? []
+    let subject = Errand.Subject.object(download.object)
+    if fault != nil, errands[subject] == nil, !isStopped { start(subject) }
+    for onlooker in onlookers { onlooker.resume() }
   }
 
   /// Waits until a download whose object the box holds whole has its link, or cannot have it now.
   func settle(_ download: Download) async {
-    link(download.object)
+    link(download)
+    if linking[download.id] != nil {
+      await withCheckedContinuation { linking[download.id]?.append($0) }
+    }
     await errands[.object(download.object)]?.untilRest()
+  }
+}
+
+extension Result {
+  fileprivate var fault: Failure? {
+    if case .failure(let fault) = self { fault } else { nil }
   }
 }
 

@@ -51,6 +51,7 @@ final class Volume: Sendable {
   private let inspector: Worker
   private let backlog: Backlog
   let removals: Removals
+  let links: LinkMaker
 
   private struct Written: Sendable {
     let block: BlockWrite
@@ -78,7 +79,9 @@ final class Volume: Sendable {
     self.opener = Worker(name: "open")
     self.digester = Worker(name: "digest")
     self.inspector = Worker(name: "inspect")
-    self.removals = Removals(root: root, disk: disk, ledger: ledger)
+    let folders = UserFolders()
+    self.removals = Removals(root: root, disk: disk, ledger: ledger, folders: folders)
+    self.links = LinkMaker(root: root, disk: disk, ledger: ledger, removals: removals, folders: folders)
     let backlog = Backlog()
     self.backlog = backlog
     self.syncer = BatchWorker(name: "sync") { written in
@@ -93,6 +96,7 @@ final class Volume: Sendable {
   func finish() async {
     removals.finish()
     await disk.stop()
+    await links.finish()
     await opener.stop()
     await syncer.finish()
     await digester.stop()
