@@ -13,6 +13,7 @@
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 extern int accept4(int socket, struct sockaddr *address, socklen_t *length, int flags);
@@ -20,6 +21,7 @@ extern ssize_t preadv2(int file, const struct iovec *parts, int count, off_t off
 extern long syscall(long number, ...);
 extern int renameat2(int from, const char *name, int to, const char *fresh, unsigned int flags);
 extern int sync_file_range(int file, off_t offset, off_t count, unsigned int flags);
+extern int syncfs(int descriptor);
 extern int pthread_setname_np(pthread_t thread, const char *name);
 #ifndef RWF_NOWAIT
 #define RWF_NOWAIT 0x00000008
@@ -79,4 +81,15 @@ static inline void larder_limit_heaps(int bytes, int kept, int arenas) {
 /// renameat2(2) with RENAME_NOREPLACE: what stands at the new name stays, and the answer is -EEXIST.
 static inline int larder_rename_new(int from, const char *name, int to, const char *fresh) {
   return renameat2(from, name, to, fresh, 1) < 0 ? -errno : 0;
+}
+
+/// syncfs(2); 0 or -errno.
+static inline int larder_sync_whole(int descriptor) {
+  return syncfs(descriptor) < 0 ? -errno : 0;
+}
+
+/// The file system's number by fstatfs(2); 0 when it cannot be asked.
+static inline long larder_file_system(int descriptor) {
+  struct statfs statistics;
+  return fstatfs(descriptor, &statistics) < 0 ? 0 : (long)statistics.f_type;
 }

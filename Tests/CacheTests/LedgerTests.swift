@@ -56,7 +56,8 @@ import Testing
     }
   }
 
-  /// What no one owns stood by its last use alone in schema 1; what has damaged records must not keep the box from starting.
+  /// What no one owns stood by its last use alone in schema 1, owners by their ids, and who has to go download by download.
+  /// What has damaged records must not keep the box from starting.
   @Test func anEarlierSchemaIsBroughtUpToDate() throws {
     let box = try Box()
     let ledger = box.ledger
@@ -64,6 +65,10 @@ import Testing
     box.now.milliseconds += 40 * 86_400_000
     for title in titles where title.totalBytes! % 2 == 0 { try box.play(title) }
     for title in titles { try box.wish(.delete, title) }
+    var owned = try (0..<3).map { try box.complete("bob", Title(contentID: "o\($0)", quality: "720p"), size: 10 + $0) }
+    owned.append(try box.complete("cyd", owned[0].title, size: 10))
+    try box.play(owned[1])
+    try box.wish(.pin, owned[2])
     let before = try everything(ledger)
     let table = ledger.table(.unowned)
     let broken = titles[4].object
@@ -72,6 +77,14 @@ import Testing
       for title in titles {
         let object = try #require(try ledger.object(title.object, in: tx))
         try tx.put(table, Key.moment(object.lastUsed) + Key.object(object.id), Key.bigEndian(UInt64(object.size)))
+      }
+      for index in [DerivedRow.Index.owners, .boxLRU] { try tx.deleteAll(ledger.table(index)) }
+      for owner in try owned.map({ try #require(try ledger.download($0.id, in: tx)) }) {
+        let (id, object) = (Key.download(owner.id), Key.object(owner.object))
+        try tx.put(ledger.table(.owners), object + id, [])
+        guard !owner.pinned else { continue }
+        try tx.put(
+          ledger.table(.boxLRU), Key.moment(owner.lastWanted) + id, object + Key.bigEndian(UInt64(owner.totalBytes!)))
       }
       try tx.put(ledger.meta, Array("schema".utf8), Key.bigEndian(1))
     }

@@ -164,14 +164,17 @@ struct NaiveBox: Equatable {
       room.copies = Array(loose.prefix(count))
       return (.created, room)
     }
-    let others = evictable { claim in !own.contains { $0.id == claim.id } }
+    // Then what leaves with all its owners, in the order in which the last of them wanted it.
+    let may = Set(evictable { _ in true }.map(\.id))
+    func wanted(_ id: ObjectID) -> Timestamp { owners(id).map(\.wanted).max() ?? now }
+    let others = copies.map(\.id).filter { id in
+      !owners(id).isEmpty && Set(owners(id).map(\.id)).isSubset(of: may) && !orphans.contains(id)
+    }.sorted { (wanted($0), $0) < (wanted($1), $1) }
     for count in 0...others.count {
-      let prefix = others.prefix(count)
-      let gone = Set(prefix.map(\.id)).union(own.map(\.id))
-      let left = Set(prefix.compactMap(\.copy)).filter { Set(owners($0).map(\.id)).isSubset(of: gone) }
+      let left = Array(others.prefix(count))
       if fits(without: (loose + left).reduce(0) { $0 + size($1) }) {
         room.copies = loose + left
-        room.victims += prefix.filter { left.contains($0.copy ?? .none) }.map(\.id)
+        room.victims += left.flatMap { owners($0).map(\.id).filter { id in !own.contains { $0.id == id } } }
         return (.created, room)
       }
     }

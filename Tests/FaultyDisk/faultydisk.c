@@ -265,6 +265,7 @@ static int synchronize(int descriptor, int (*call)(int)) {
 }
 int fsync(int descriptor) { return synchronize(descriptor, REAL(fsync)); }
 int fdatasync(int descriptor) { return synchronize(descriptor, REAL(fdatasync)); }
+int syncfs(int descriptor) { return synchronize(descriptor, REAL(syncfs)); }
 
 // Names: calls relative to a descriptor below the root, or with a path below it.
 

@@ -1,5 +1,6 @@
 // Who plays goes first at the disk.
 
+import Cache
 import Foundation
 import Glibc
 import Synchronization

@@ -13,7 +13,13 @@ import Testing
     let origin = OriginObject(version: version, lastModifiedSeconds: 0, digest: nil)
     return StoredObject(id: ObjectID(1), origin: origin, blockSize: 65536, created: Timestamp(milliseconds: 1))
   }()
-  private let link = "downloads/users/ann/a_720p.mp4"
+  private let download = {
+    var download = Download(
+      id: DownloadID(upper: 1, lower: 1), user: UserID("ann")!, title: try! Title(contentID: "a", quality: "720p"),
+      status: .pending, key: "k.mp4", totalBytes: 65536, created: Timestamp(milliseconds: 1))
+    download.object = ObjectID(1)
+    return download
+  }()
 
   /// Throws what `body` throws, unless that is the disk's "there is no such file".
   private func expectNoAnswer(_ what: String, _ body: () async throws -> Void) async {
@@ -37,13 +43,13 @@ import Testing
     let volume = try Volume(path: path, ledger: writer)
     let sums = try #require(Sums(of: object, checksums: [7]))
     // A ledger that knows of nothing says no: nothing is made.
-    try await volume.link(object.id, at: link)
+    try await volume.link([download])
     try await volume.write(sums)
     #expect(try await volume.restore(object) == nil)
     await #expect(throws: DiskError.self) { try await volume.open(object) }
     #expect(try FileManager.default.subpathsOfDirectory(atPath: "\(path)/objects") == [])
     ledger.environment.close()
-    await expectNoAnswer("link") { try await volume.link(object.id, at: link) }
+    await expectNoAnswer("link") { try await volume.link([download]) }
     await expectNoAnswer("write") { try await volume.write(sums) }
     await expectNoAnswer("restore") { _ = try await volume.restore(object) }
     await expectNoAnswer("open") { _ = try await volume.open(object) }

@@ -47,7 +47,7 @@ import Testing
         _ = try ledger.record((0..<3).map { StoredBlock(index: $0, checksum: 1) }, of: id, in: tx, &change)
         try ledger.finish(id, in: tx, &change)
       }
-      try await volume.link(id, at: link)
+      try await volume.link([download])
       try await writer.change { ledger, tx, change in try ledger.complete([download.id], in: tx, &change) }
     }
 

@@ -81,11 +81,19 @@ public enum AuditFinding: Sendable, Hashable, CustomStringConvertible {
 
 /// What the records make, added up while they are walked.
 private struct Recount {
+  struct Holders {
+    var count = 0
+    /// Of those that may be evicted.
+    var lastWanted: Timestamp?
+    /// Whether one of them may not be.
+    var isBound = false
+  }
+
   var findings: [AuditFinding] = []
   var rows: [DerivedRow.Index: Int] = [:]
   var usages: [UserID: Usage] = [:]
   var counts: [UserID: UserCounts] = [:]
-  var owners: [ObjectID: Int] = [:]
+  var holders: [ObjectID: Holders] = [:]
   var box = BoxUsage()
   var pages = 0
 
@@ -95,6 +103,18 @@ private struct Recount {
       findings.append(.unreadable(table: table.name, key: key, reason: damage.reason))
       return nil
     }
+  }
+}
+
+extension Recount.Holders {
+  fileprivate mutating func add(_ download: Download) {
+    count += 1
+    if download.isEvictable { lastWanted = max(lastWanted ?? download.lastWanted, download.lastWanted) }
+    isBound = isBound || !download.isEvictable
+  }
+
+  fileprivate func place(of object: StoredObject) -> DerivedRow? {
+    isBound ? nil : lastWanted.map { object.place(wanted: $0) }
   }
 }
 
@@ -127,7 +147,7 @@ extension Ledger {
       recount.usages[download.user, default: Usage()].add(download.charge)
       recount.counts[download.user, default: UserCounts()].add(download)
       guard download.isLive, download.object != .none || download.status == .completed else { return }
-      recount.owners[download.object, default: 0] += 1
+      recount.holders[download.object, default: Recount.Holders()].add(download)
       let held = try recount.reading(objects, Key.object(download.object)) { try object(download.object, in: tx) }
       if held == nil || download.status == .completed && held?.state == .filling {
         recount.findings.append(.unfounded(download.id, download.object))
@@ -142,9 +162,10 @@ extension Ledger {
         return try StoredObject(id: ObjectID(Key.number(in: key, at: 0)), record: value)
       }
       guard let object = read else { return }
-      try compare(object.rows, &recount, in: tx)
+      let holders = recount.holders[object.id] ?? Recount.Holders()
+      try compare(object.rows + [holders.place(of: object)].compactMap(\.self), &recount, in: tx)
       object.charge(to: &recount.box, sign: 1)
-      let owners = recount.owners[object.id] ?? 0
+      let owners = holders.count
       if owners != object.owners {
         recount.findings.append(.owners(object.id, recorded: object.owners, recomputed: owners))
       }
@@ -278,7 +299,8 @@ extension Ledger {
       let table = table(index)
       guard try tx.count(table) != recount.rows[index] ?? 0 else { continue }
       try each(of: table, in: tx) { key, value in
-        guard try !rows(behind: index, key, value, in: tx).contains(where: { $0.index == index && $0.key == key })
+        guard
+          try !rows(behind: index, key, value, recount, in: tx).contains(where: { $0.index == index && $0.key == key })
         else { return }
         recount.findings.append(.strayRow(table: table.name, key: key))
       }
@@ -287,7 +309,8 @@ extension Ledger {
 
   /// The rows of the record that a row names; none when it names none, or one that cannot be read.
   private func rows(
-    behind index: DerivedRow.Index, _ key: [UInt8], _ value: [UInt8], in tx: borrowing some Reading & ~Copyable
+    behind index: DerivedRow.Index, _ key: [UInt8], _ value: [UInt8], _ recount: Recount,
+    in tx: borrowing some Reading & ~Copyable
   ) throws -> [DerivedRow] {
     let name = index == .claims ? value : key
     guard name.count >= (index == .fills || index == .mends ? 8 : 16) else { return [] }
@@ -295,7 +318,10 @@ extension Ledger {
       switch index {
       case .byKey, .unowned, .fills, .mends:
         return try object(ObjectID(Key.number(in: name, at: name.count - 8)), in: tx)?.rows ?? []
-      case .live, .gone, .claims, .queue, .owners, .userLRU, .boxLRU:
+      case .boxLRU:
+        guard let object = try object(ObjectID(Key.number(in: name, at: name.count - 8)), in: tx) else { return [] }
+        return [recount.holders[object.id]?.place(of: object)].compactMap(\.self)
+      case .live, .gone, .claims, .queue, .owners, .userLRU:
         return try download(Key.downloadID(endOf: name), in: tx)?.rows ?? []
       }
     } catch is CorruptRecord {

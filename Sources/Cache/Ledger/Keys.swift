@@ -12,6 +12,11 @@ enum Key {
     Key.user(user) + [UInt8(title.contentID.utf8.count)] + title.contentID.utf8 + title.quality.utf8
   }
 
+  /// When an owner of an object last wanted it; what sorts before all of them while that one may not be evicted.
+  static func wanted(_ moment: Timestamp?) -> [UInt8] {
+    bigEndian(moment.map { UInt64(max(1, $0.milliseconds)) } ?? 0)
+  }
+
   static func moment(_ moment: Timestamp) -> [UInt8] { bigEndian(UInt64(bitPattern: max(0, moment.milliseconds))) }
 
   /// The rows of one page of an object's blocks.

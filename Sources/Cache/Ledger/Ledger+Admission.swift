@@ -90,13 +90,13 @@ extension Ledger {
     let short = limits.shortfall(for: bytes, in: try boxUsage(in: tx), fills: try tx.count(table(.fills)))
     guard short > 0 else { return RoomPlan() }
     let leaving = Set(victims.map(\.download))
-    func ownersLeft(_ id: ObjectID) throws -> Int {
-      (try object(id, in: tx)?.owners ?? 0) - victims.count { $0.object == id }
-    }
     var orphans: [(object: ObjectID, bytes: Int)] = []
-    for victim in victims where !orphans.contains(where: { $0.object == victim.object }) {
-      guard try ownersLeft(victim.object) == 0, !change.isHeld(victim.object) else { continue }
-      orphans.append((victim.object, victim.bytes))
+    var orphaned: Set<ObjectID> = []
+    for victim in victims where !orphaned.contains(victim.object) {
+      let owners = try object(victim.object, in: tx)?.owners ?? 0
+      guard owners == victims.count(where: { $0.object == victim.object }) else { continue }
+      orphaned.insert(victim.object)
+      if !change.isHeld(victim.object) { orphans.append((victim.object, victim.bytes)) }
     }
     var unownedKey: [UInt8] = []
     var ownedKey: [UInt8] = []
@@ -116,12 +116,17 @@ extension Ledger {
         guard policy.evicts else { return nil }
         while let row = try tx.row(in: table(.boxLRU), after: ownedKey) {
           ownedKey = row.key
-          let candidate = try EvictionCandidate(key: row.key, value: row.value)
-          if !leaving.contains(candidate.download), !change.isHeld(candidate.object) { return candidate }
+          let id = ObjectID(Key.number(in: row.key, at: 8))
+          if orphaned.contains(id) || change.isHeld(id) { continue }
+          return OwnedObject(
+            id: id, bytes: try Key.size(in: row.value, at: 0, table: "lru_box"),
+            lastWanted: Timestamp(milliseconds: Int64(clamping: Key.number(in: row.key, at: 0))))
         }
         return nil
       },
-      owners: ownersLeft)
+      owners: { object in
+        try candidates(for: object.id, bytes: object.bytes, in: tx).filter { !leaving.contains($0.download) }
+      })
   }
 
   /// Whether what is on its way has less room than it was promised.

@@ -103,7 +103,7 @@ extension Ledger {
     return found
   }
 
-  /// The live downloads that hold an object.
+  /// The live downloads that hold an object, oldest first.
   public func owners(of id: ObjectID, in tx: borrowing some Reading & ~Copyable) throws -> [DownloadID] {
     let prefix = Key.object(id)
     var found: [DownloadID] = []
@@ -112,7 +112,7 @@ extension Ledger {
       found.append(Key.downloadID(endOf: key))
       row = try tx.row(in: table(.owners), after: key, prefix: prefix)
     }
-    return found
+    return found.sorted()
   }
 
   /// Objects that were whole and lack blocks now, by number, behind the given one.

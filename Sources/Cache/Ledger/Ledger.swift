@@ -102,9 +102,13 @@ public final class Ledger: Sendable {
         try tx.put(meta, Array("schema".utf8), Key.bigEndian(UInt64(Self.schema)))
       }
     }
-    do { try begin() } catch let error as LMDBError where error.isMapFull {
-      try environment.setMapSize(try environment.mapSize() * 2)
-      try begin()
+    while true {
+      do {
+        try begin()
+        break
+      } catch let error as LMDBError where error.isMapFull {
+        try environment.setMapSize(try environment.mapSize() * 2)
+      }
     }
   }
 
@@ -141,7 +145,9 @@ public final class Ledger: Sendable {
   /// Writes a download, its rows, its user's usage and its object's owners: all or nothing, and nothing elsewhere.
   func put(_ new: Download, over old: Download?, in tx: borrowing WriteTransaction, _ change: inout Change) throws {
     try tx.put(downloads, Key.download(new.id), new.record)
+    let places = try placesMoved(by: new, over: old, in: tx)
     try replace(old?.rows ?? [], with: new.rows, in: tx)
+    for (id, wanted) in places { try settlePlace(of: id, from: wanted, in: tx) }
     try count(new, over: old, in: tx, change.policy.bounds)
     let before = old?.charge ?? .nothing
     if before != new.charge {
@@ -168,11 +174,12 @@ public final class Ledger: Sendable {
     if let new, new.owners < 0 || !(0...new.size).contains(new.storedBytes) {
       throw CorruptRecord(table: StoredObject.table, reason: "it counts less than there is")
     }
-    var box = try boxUsage(in: tx)
+    let before = try boxUsage(in: tx)
+    var box = before
     old?.charge(to: &box, sign: -1)
     new?.charge(to: &box, sign: 1)
     if new == nil, let old { box.discarded += old.bytesOnDisk }
-    try put(box, in: tx)
+    if box != before { try put(box, in: tx) }
     try replace(old?.rows ?? [], with: new?.rows ?? [], in: tx)
     if let new {
       try tx.put(objects, Key.object(id), new.record)

@@ -339,7 +339,9 @@ extension Ledger {
       try put(try Download(id: Key.downloadID(endOf: key), record: value).rows)
     }
     try eachRow(of: objects, in: tx) { key, value in
-      try put(try StoredObject(id: ObjectID(Key.number(in: key, at: 0)), record: value).rows)
+      let object = try StoredObject(id: ObjectID(Key.number(in: key, at: 0)), record: value)
+      try put(object.rows)
+      try settlePlace(of: object.id, from: nil, in: tx)
     }
   }
 

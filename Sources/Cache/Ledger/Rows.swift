@@ -26,15 +26,20 @@ extension Download {
     if status == .pending || status == .downloading {
       rows.append(DerivedRow(index: .queue, key: id, value: Key.object(object)))
     }
-    if object != .none {
-      rows.append(DerivedRow(index: .owners, key: Key.object(object) + id, value: []))
-    }
+    if let ownerRow { rows.append(ownerRow) }
     if isEvictable {
       let value = Key.object(object) + Key.bigEndian(UInt64(totalBytes ?? 0))
       rows.append(DerivedRow(index: .userLRU, key: user + Key.moment(lastWanted) + id, value: value))
-      rows.append(DerivedRow(index: .boxLRU, key: Key.moment(lastWanted) + id, value: value))
     }
     return rows
+  }
+
+  /// The row under its object: the owners that may not be evicted first, then the others as they last wanted it.
+  var ownerRow: DerivedRow? {
+    guard isLive, object != .none else { return nil }
+    let wanted = isEvictable ? lastWanted : nil
+    return DerivedRow(
+      index: .owners, key: Key.object(object) + Key.wanted(wanted) + Key.download(id), value: [])
   }
 }
 
@@ -56,6 +61,13 @@ extension StoredObject {
     return rows
   }
 
+  /// The row of an object whose owners may all be evicted, by the last time that one of them wanted it.
+  ///
+  /// It follows from all owners and from no single record, so ``Ledger/settlePlace(of:from:in:)`` writes it.
+  func place(wanted: Timestamp) -> DerivedRow {
+    DerivedRow(index: .boxLRU, key: Key.wanted(wanted) + Key.object(id), value: Key.bigEndian(UInt64(size)))
+  }
+
   /// What the box's usage counts for it.
   func charge(to box: inout BoxUsage, sign: Int) {
     switch state {
@@ -69,7 +81,7 @@ extension StoredObject {
 }
 
 extension EvictionCandidate {
-  /// From a row of either LRU index.
+  /// From a row of `lru_user`.
   init(key: [UInt8], value: [UInt8]) throws(CorruptRecord) {
     guard key.count >= 24, value.count == 16 else { throw CorruptRecord(table: "lru", reason: "a row of odd length") }
     self.init(

@@ -15,6 +15,20 @@ public struct EvictionCandidate: Sendable, Hashable {
   }
 }
 
+/// An object whose owners may all be evicted.
+public struct OwnedObject: Sendable, Hashable {
+  public var id: ObjectID
+  public var bytes: Int
+  /// The last time that one of its owners wanted it.
+  public var lastWanted: Timestamp
+
+  public init(id: ObjectID, bytes: Int, lastWanted: Timestamp) {
+    self.id = id
+    self.bytes = bytes
+    self.lastWanted = lastWanted
+  }
+}
+
 /// What something had to go for.
 public enum EvictionCause: String, Sendable, CaseIterable {
   /// A download, for its user's quota.
@@ -63,17 +77,18 @@ public enum Eviction {
   /// What has to leave the disk so that `needed` bytes of room come free; nil when that cannot be.
   ///
   /// Objects that no one owns go first. Then downloads of all users, and only such whose object leaves with
-  /// them: one victim of a shared object frees nothing, so its owners go together or not at all.
+  /// them: one victim of a shared object frees nothing, so its owners go together or not at all, when it is the last one's
+  /// turn.
   ///
   /// - Parameters:
   ///   - nextUnowned: whole objects without an owner, by their ``standing(begun:lastUsed:)``.
-  ///   - nextOwned: evictable downloads of all users, least recently wanted first; empty when eviction is off.
-  ///   - owners: how many live downloads hold the object.
+  ///   - nextOwned: objects whose owners may all be evicted, least recently wanted first; none when eviction is off.
+  ///   - owners: the downloads that hold the object and have not gone for the quota.
   public static func forRoom(
     needed: Int, isProtected: (Timestamp) -> Bool,
     nextUnowned: () throws -> (object: ObjectID, bytes: Int)?,
-    nextOwned: () throws -> EvictionCandidate?,
-    owners: (ObjectID) throws -> Int
+    nextOwned: () throws -> OwnedObject?,
+    owners: (OwnedObject) throws -> [EvictionCandidate]
   ) rethrows -> RoomPlan? {
     var plan = RoomPlan()
     var freed = 0
@@ -82,16 +97,15 @@ public enum Eviction {
       plan.objects.append(unowned.object)
       freed += unowned.bytes
     }
-    var waiting: [ObjectID: [EvictionCandidate]] = [:]
     while freed < needed {
-      guard let candidate = try nextOwned() else { return nil }
-      guard candidate.bytes > 0, !isProtected(candidate.lastWanted) else { continue }
-      waiting[candidate.object, default: []].append(candidate)
-      if waiting[candidate.object]!.count == (try owners(candidate.object)) {
-        plan.downloads += waiting[candidate.object]!
-        plan.objects.append(candidate.object)
-        freed += candidate.bytes
-      }
+      guard let object = try nextOwned() else { return nil }
+      guard object.bytes > 0, !isProtected(object.lastWanted) else { continue }
+      let victims = try owners(object)
+      // The last may be in a future that a wrong clock made, and another one not.
+      if victims.contains(where: { isProtected($0.lastWanted) }) { continue }
+      plan.downloads += victims
+      plan.objects.append(object.id)
+      freed += object.bytes
     }
     return plan
   }

@@ -133,7 +133,7 @@ final class Box {
             try download.object != .none && ledger.object(download.object, in: tx)?.state == .complete
           }) ?? true
       {
-        fills.link(download.object)
+        fills.link(download)
       }
       if change.news.contains(id), events.isHeard(by: download.user),
         let view = attempt("download \(id)", { _, tx in try view(download, in: tx) })

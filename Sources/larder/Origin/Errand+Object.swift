@@ -205,9 +205,7 @@ extension Errand {
     if let sums = Sums(of: whole, checksums: checksums) { try await volume.write(sums) }
     if object.state == .mending {
       // Its file may be a new one: who has it completed gets a link to that.
-      for owner in try owners(of: object, where: { $0.status == .completed }) {
-        try await volume.link(object.id, at: writer.link(of: owner))
-      }
+      try await volume.link(try owners(of: object) { $0.status == .completed })
     }
     let isFinished = try await writer.change { ledger, tx, change in
       try ledger.finish(object.id, verifiedBy: evidence, in: tx, &change)
@@ -255,23 +253,16 @@ extension Errand {
 
   /// Links the whole object for every owner that waits for it.
   private func finish(_ object: StoredObject) async throws {
-    try await Self.link(
-      try owners(of: object) { $0.status.isUnfinished }, volume: volume, writer: writer)
+    let waiting = try owners(of: object) { $0.status.isUnfinished }
+    guard !waiting.isEmpty else { return }
+    try await volume.link(waiting)
+    let ids = waiting.map(\.id)
+    try await writer.change { ledger, tx, change in try ledger.complete(ids, in: tx, &change) }
   }
 
   private func owners(of object: StoredObject, where isMeant: (Download) -> Bool) throws -> [Download] {
     try read { ledger, tx in
       try ledger.owners(of: object.id, in: tx).compactMap { try ledger.download($0, in: tx) }.filter(isMeant)
     }
-  }
-
-  /// Makes the promised links and then says so in the ledger.
-  static func link(_ downloads: [Download], volume: Volume, writer: LedgerWriter) async throws {
-    for download in downloads {
-      try await volume.link(download.object, at: writer.link(of: download))
-    }
-    let ids = downloads.map(\.id)
-    guard !ids.isEmpty else { return }
-    try await writer.change { ledger, tx, change in try ledger.complete(ids, in: tx, &change) }
   }
 }

@@ -57,9 +57,9 @@ extension Fills {
       where holding > settings.active { errand.turn.giveUp() }
       for entry in try ledger.queue(limit: Self.look, in: tx) {
         let subject: Errand.Subject = entry.object == .none ? .version(of: entry.download) : .object(entry.object)
-        guard errands[subject] == nil, !fruitless.contains(subject), !aside.isWaiting(subject, at: Clock.steady) else {
-          continue
-        }
+        guard errands[subject] == nil, linking[entry.download] == nil, !fruitless.contains(subject),
+          !aside.isWaiting(subject, at: Clock.steady)
+        else { continue }
         // What is whole needs only its link, no turn and no origin. A commit that makes it so starts that by itself
         // (`link`), so only the first look after a crash has to search beyond what has its turn.
         guard hasTurn || isFirstLook else { break }

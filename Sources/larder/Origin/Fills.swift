@@ -39,6 +39,8 @@ final class Fills {
   /// something happens: whatever stands in a damaged ledger, this does not run in a circle.
   var fruitless: Set<Errand.Subject> = []
 
+  /// Downloads of whole objects whose link is being made, and who waits for that.
+  var linking: [DownloadID: [CheckedContinuation<Void, Never>]] = [:]
   /// What was said of records that cannot be read.
   var unreadable: Set<Errand.Subject> = []
 
@@ -143,18 +145,6 @@ final class Fills {
     }
     // It may have ended before it had a task to wait for.
     if errand.isOver { errands[subject] = nil }
-  }
-
-  /// What is whole needs only its links: they are made at once, whatever else waits for its turn.
-  func link(_ object: ObjectID) {
-    let subject = Errand.Subject.object(object)
-    if errands[subject] == nil, !isStopped { start(subject) }
-  }
-
-  /// Waits until a download whose object the box holds whole has its link, or cannot have it now.
-  func settle(_ download: Download) async {
-    link(download.object)
-    await errands[.object(download.object)]?.untilRest()
   }
 
   // MARK: What is under way

@@ -11,6 +11,7 @@ final class Removals: Sendable {
   private let root: Int32
   private let disk: Worker
   private let ledger: LedgerWriter
+  private let folders: UserFolders
   /// What could not be removed yet, by path. Its bytes are in `unsettled`, and what it has on the disk is in `stuck`.
   private let stubborn = Mutex<[String: Stubborn]>([:])
   private let isScheduled = Atomic<Bool>(false)
@@ -24,10 +25,11 @@ final class Removals: Sendable {
   }
 
   /// - Parameter root: of the data directory; it stays open as long as this lives.
-  init(root: Int32, disk: Worker, ledger: LedgerWriter) {
+  init(root: Int32, disk: Worker, ledger: LedgerWriter, folders: UserFolders) {
     self.root = root
     self.disk = disk
     self.ledger = ledger
+    self.folders = folders
   }
 
   /// Removes what the ledger has given up and then strikes it off there. What cannot be removed stays on the list, and is
@@ -81,6 +83,7 @@ final class Removals: Sendable {
     // A user's folder goes with its last title; ENOTEMPTY is the usual answer.
     for folder in folders where folder != "objects" {
       guard unsafe unlinkat(root, folder, AT_REMOVEDIR) == 0 else { continue }
+      self.folders.forget(folder)
       folders.remove(folder)
       folders.insert("downloads/users")
     }

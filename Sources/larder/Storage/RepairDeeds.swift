@@ -122,7 +122,7 @@ extension Repair {
       wait(for: InspectedObject(object), finding: 1)
       return .begun("linked when its object is whole again")
     }
-    try await box.volume.link(object.id, at: link.path)
+    try await box.volume.link([download])
     // A download that ended since has left nobody to take the link away; this does.
     _ = try await box.change { ledger, tx, change in try ledger.complete([download.id], in: tx, &change) }
     return .mended("linked again")

@@ -17,21 +17,6 @@ extension Volume {
     try writer.ledger.environment.read { tx in try writer.ledger.object(id, in: tx) != nil }
   }
 
-  /// Whether a live download of the object has its link at `path`; asked on the disk's thread, as above.
-  private static func isWanted(_ path: String, of id: ObjectID, by writer: LedgerWriter) throws -> Bool {
-    try writer.ledger.environment.read { tx in
-      var unreadable: CorruptRecord?
-      for owner in try writer.ledger.owners(of: id, in: tx) {
-        do {
-          if let download = try writer.ledger.download(owner, in: tx), writer.link(of: download) == path { return true }
-        } catch let error as CorruptRecord { unreadable = error }
-      }
-      // It may be that one's.
-      if let unreadable { throw unreadable }
-      return false
-    }
-  }
-
   /// Gives an object whose file is gone its name back from one of its owners' links.
   ///
   /// - Returns: how long the file is; nil when there is none.
@@ -75,7 +60,7 @@ extension Volume {
   }
 
   /// Bytes of the file of that name; nil when there is none, or it is no file.
-  private static func size(_ path: String, below root: Int32) -> Int? {
+  static func size(_ path: String, below root: Int32) -> Int? {
     var status = stat()
     guard unsafe fstatat(root, path, &status, AT_SYMLINK_NOFOLLOW) == 0, status.st_mode & S_IFMT == S_IFREG else {
       return nil
@@ -100,31 +85,10 @@ extension Volume {
     }
   }
 
-  /// Links a whole object at `path` and makes the link durable; what stood there is replaced.
-  ///
-  /// When the download that it is for has ended meanwhile, nothing is linked: its removal is done perhaps, and a cut now
-  /// would leave the link for ever.
-  func link(_ id: ObjectID, at path: String) async throws {
-    let root = root
-    try await disk.run { [ledger, removals] () throws in
-      guard try Self.isWanted(path, of: id, by: ledger) else { return }
-      removals.keep(path)
-      let folder = String(path[..<path.lastIndex(of: "/")!])
-      guard unsafe mkdirat(root, folder, 0o755) == 0 || errno == EEXIST else {
-        throw DiskError("make \(folder)", errno)
-      }
-      // Also of a folder that was there: it may have been made by a try whose sync failed, or that was killed before it.
-      try DataDirectory.synchronize("downloads/users", below: root)
-      // The same link again needs only to be durable; to take it away first would leave a moment without it.
-      if !Self.isSame(StoredPath.object(id), path, below: root),
-        unsafe linkat(root, StoredPath.object(id), root, path, 0) < 0
-      {
-        guard errno == EEXIST else { throw DiskError("link \(path)", errno) }
-        guard unsafe unlinkat(root, path, 0) == 0, unsafe linkat(root, StoredPath.object(id), root, path, 0) == 0 else {
-          throw DiskError("replace \(path)", errno)
-        }
-      }
-      try DataDirectory.synchronize(folder, below: root)
+  /// Links whole objects for these downloads and makes the links durable; see ``LinkMaker``.
+  func link(_ downloads: [Download]) async throws {
+    try await withCheckedThrowingContinuation { continuation in
+      links.make(downloads) { continuation.resume(with: $0) }
     }
   }
 
@@ -137,7 +101,7 @@ extension Volume {
   func caughtUp() async { await disk.run {} }
 
   /// Whether two names are of one file.
-  private static func isSame(_ one: String, _ other: String, below root: Int32) -> Bool {
+  static func isSame(_ one: String, _ other: String, below root: Int32) -> Bool {
     var (first, second) = (stat(), stat())
     return unsafe fstatat(root, one, &first, AT_SYMLINK_NOFOLLOW) == 0
       && fstatat(root, other, &second, AT_SYMLINK_NOFOLLOW) == 0

@@ -56,6 +56,7 @@ final class Volume: Sendable {
   private let inspector: Worker
   private let backlog: Backlog
   let removals: Removals
+  let links: LinkMaker
 
   /// A block in the page cache; its bytes are in our memory no longer.
   private struct Written: Sendable {
@@ -89,7 +90,9 @@ final class Volume: Sendable {
     self.opener = Worker(name: "open")
     self.digester = Worker(name: "digest", yields: true)
     self.inspector = Worker(name: "inspect")
-    self.removals = Removals(root: root, disk: disk, ledger: ledger)
+    let folders = UserFolders()
+    self.removals = Removals(root: root, disk: disk, ledger: ledger, folders: folders)
+    self.links = LinkMaker(root: root, disk: disk, ledger: ledger, removals: removals, folders: folders)
     let backlog = Backlog()
     self.backlog = backlog
     self.syncer = BatchWorker(name: "sync") { [precedence] written in
@@ -105,6 +108,7 @@ final class Volume: Sendable {
     removals.finish()
     await blockWriter.stop()
     await disk.stop()
+    await links.finish()
     await opener.stop()
     await syncer.finish()
     await digester.stop()

@@ -106,7 +106,7 @@ final class Box {
       if download.isLive, download.waitsForBytes,
         (try? read { ledger, tx in try ledger.object(download.object, in: tx)?.state == .complete }) == true
       {
-        fills.link(download.object)
+        fills.link(download)
       }
     }
     for object in change.goneObjects {

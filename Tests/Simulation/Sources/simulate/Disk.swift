@@ -207,6 +207,18 @@ final class Disk {
     return isFailing ? EIO : 0
   }
 
+  /// `syncfs`, of which only the names matter here: no byte is believed to be durable by it.
+  func synchronizeNames() -> Int32 {
+    if let error = refusal("syncfs", weather.folderSync) { return error }
+    var folders = [root]
+    while let folder = folders.popLast() {
+      folder.plateNames = folder.names
+      folder.pending = [:]
+      folders += folder.names.values.filter(\.isFolder)
+    }
+    return 0
+  }
+
   func truncate(_ handle: Int32, to size: Int) -> Int32 {
     if let error = refusal("ftruncate", weather.names) { return error }
     guard let inode = inode(handle) else { return EBADF }

@@ -142,6 +142,7 @@ struct Box<Unowned: Order, Owned: Order>: Policy {
       ownedSeen.append(entry)
       return entry.member
     }
+    var passed: [ObjectID: Int] = [:]
     let plan = Eviction.forRoom(
       needed: short, isProtected: { isProtected($0, at: now) },
       nextUnowned: {
@@ -150,13 +151,19 @@ struct Box<Unowned: Order, Owned: Order>: Policy {
         return (id(entry.member), holdings[Int(entry.member)].bytes)
       },
       nextOwned: {
+        // An object has its turn with the last of its owners.
         while let download = nextOwned() {
-          let candidate = candidate(download)
-          if !leaving.contains(candidate.download) { return candidate }
+          let last = candidate(download)
+          passed[last.object, default: 0] += 1
+          if passed[last.object] == owners[Int(number(last.object))].count, ownersLeft(last.object) > 0 {
+            return OwnedObject(id: last.object, bytes: last.bytes, lastWanted: last.lastWanted)
+          }
         }
         return nil
       },
-      owners: ownersLeft)
+      owners: { object in
+        owners[Int(number(object.id))].map { candidate($0) }.filter { !leaving.contains($0.download) }
+      })
     for entry in unownedSeen { unowned.insert(entry.member, rank: entry.rank) }
     for entry in ownedSeen { owned.insert(entry.member, rank: entry.rank) }
     return plan

@@ -1,0 +1,1 @@
+../../../../../Sources/larder/Storage/LinkMaker.swift
