@@ -39,7 +39,7 @@ enum Socket {
     return unsafe last
   }
 
-  static func write(_ socket: Int32, _ bytes: UnsafeRawBufferPointer) -> IOResult {
+  static func write(_ socket: Int32, _ bytes: UnsafeRawBufferPointer, more: Bool = false) -> IOResult {
     unsafe take(socket, bytes.count) { count in
       unsafe (count, UnsafeRawBufferPointer(rebasing: bytes[..<count]))
     }
@@ -71,4 +71,9 @@ enum Socket {
     unsafe wire.arrived(memory)
     return .bytes(sent)
   }
+}
+
+/// What the table of limits says of links, which nobody opens here.
+enum KnownLinks {
+  static let capacity = 1024
 }
