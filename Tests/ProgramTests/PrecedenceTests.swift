@@ -45,18 +45,24 @@ import Testing
     }
   }
 
-  @Test("the syncer rests long while somebody plays from the disk, and not when somebody waits for what comes in")
+  @Test("the syncer rests while somebody plays from the disk, unless somebody waits for what comes in")
   func rests() {
     let precedence = Precedence()
+    #expect(!precedence.rest(least: 1), "nobody plays")
     precedence.readBegan()
-    precedence.press()
-    let began = Clock.steady.milliseconds
-    precedence.rest(least: 1)
-    let pressed = Clock.steady.milliseconds - began
-    precedence.rest(least: 1)
-    let rested = Clock.steady.milliseconds - began - pressed
-    // A machine that is busy makes either longer: what one is told apart by is which is the longer one by far.
-    #expect(rested >= 500, "\(rested)")
-    #expect(pressed < rested, "\(pressed) \(rested)")
+    precedence.awaitedBegan()
+    #expect(!precedence.rest(least: 1), "somebody waits")
+    precedence.awaitedEnded()
+    #expect(precedence.rest(least: 1))
+  }
+
+  @Test("a block that somebody waits for is held up by none before it")
+  func overtakes() {
+    let precedence = Precedence()
+    precedence.readBegan()
+    precedence.awaitedBegan()
+    #expect(!precedence.giveWay {})
+    precedence.awaitedEnded()
+    #expect(precedence.giveWay {})
   }
 }

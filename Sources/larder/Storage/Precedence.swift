@@ -17,8 +17,8 @@ final class Precedence: Sendable {
   private let lastRead = Atomic<Int64>(.min / 2)
   /// How often a writer met a read, in 1/1024 of its last sixteen times.
   private let pressure = Atomic<Int>(0)
-  /// Whether a block came in that somebody waits for.
-  private let isPressed = Atomic<Bool>(false)
+  /// Blocks that came in for somebody who waits for them, until a round takes them up: they stand behind what is held up.
+  private let awaited = Atomic<Int>(0)
 
   /// How long after a read somebody is taken to play from the disk, in milliseconds: players ask for some seconds at a time.
   private static let memory: Int64 = 5_000
@@ -27,9 +27,9 @@ final class Precedence: Sendable {
   /// How often it looks before it writes all the same: fills are slow then, and never stand still.
   private static let patience = 50
   /// Where there is always a read, a block is followed by so many times the time that it took.
-  private static let share: UInt64 = 20
-  /// The longest such pause, in microseconds.
-  private static let longestPause: UInt64 = 100_000
+  private static let share = 20
+  /// The longest such pause, in milliseconds.
+  private static let longestPause = 100
   /// How long the syncer rests between rounds meanwhile, in looks of 10 ms: a flush holds up every read, and a power cut
   /// may take 2 s.
   private static let longRest = 50
@@ -48,31 +48,51 @@ final class Precedence: Sendable {
       || Clock.steady.milliseconds - lastRead.load(ordering: .relaxed) < Self.memory
   }
 
+  /// A block came in that somebody who plays waits for, or will soon: nothing before it is held up until `awaitedEnded()`.
+  func awaitedBegan() { awaited.add(1, ordering: .relaxed) }
+
+  /// A round has taken it up, or it is lost.
+  func awaitedEnded() { awaited.subtract(1, ordering: .relaxed) }
+
   /// Writes something that nobody waits for: blocks the thread until no viewer waits for the disk, or as long as a fill may
   /// be held up, then writes, then leaves the disk to those who play.
   ///
   /// - Parameter body: returns when what it writes has arrived at the disk.
-  func giveWay<Failure: Error>(_ body: () throws(Failure) -> Void) throws(Failure) {
+  /// - Returns: whether it was held up as long as a fill may be.
+  @discardableResult
+  func giveWay<Failure: Error>(_ body: () throws(Failure) -> Void) throws(Failure) -> Bool {
     let isMet = reads.load(ordering: .relaxed) > 0
     let met = pressure.load(ordering: .relaxed)
     pressure.store(met + ((isMet ? 1024 : 0) - met) / 16, ordering: .relaxed)
-    for _ in 0..<Self.patience where reads.load(ordering: .relaxed) > 0 { usleep(Self.look) }
+    let isHeldUp = hold(Self.patience, of: Self.look) { reads.load(ordering: .relaxed) > 0 }
     let began = Clock.steady
     try body()
-    // The clock is in milliseconds; what took less is as good as nothing.
-    let taken = UInt64(max(0, Clock.steady.milliseconds - began.milliseconds)) * 1000
-    usleep(UInt32(min(taken * Self.share * UInt64(pressure.load(ordering: .relaxed)) / 1024, Self.longestPause)))
+    // In whole milliseconds: what took less is as good as nothing.
+    let taken = Int(Clock.steady.milliseconds - began.milliseconds)
+    let pause = taken * Self.share * pressure.load(ordering: .relaxed) / 1024
+    hold(min(pause, Self.longestPause), of: 1_000) { true }
+    return isHeldUp
   }
-
-  /// A block was written that somebody waits for: the next round may not rest.
-  func press() { isPressed.store(true, ordering: .relaxed) }
 
   /// Blocks the syncer's thread between two rounds.
   ///
   /// - Parameter least: how long it rests at the least, in microseconds, so that a round has something to do.
-  func rest(least: UInt32) {
+  /// - Returns: whether it rested as long as those who play want it to.
+  @discardableResult
+  func rest(least: UInt32) -> Bool {
     usleep(least)
-    for _ in 0..<Self.longRest where isWanted && !isPressed.load(ordering: .relaxed) { usleep(10_000) }
-    isPressed.store(false, ordering: .relaxed)
+    return hold(Self.longRest, of: 10_000) { isWanted }
+  }
+
+  /// Blocks the thread for so many looks while a condition holds; not while anything is awaited.
+  ///
+  /// - Returns: whether it came to the last look.
+  @discardableResult
+  private func hold(_ looks: Int, of microseconds: UInt32, while condition: () -> Bool) -> Bool {
+    for _ in 0..<looks {
+      guard awaited.load(ordering: .relaxed) == 0, condition() else { return false }
+      usleep(microseconds)
+    }
+    return true
   }
 }

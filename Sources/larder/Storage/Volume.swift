@@ -65,6 +65,7 @@ final class Volume: Sendable {
     let index: Int
     let length: Int
     let isStart: Bool
+    let isPlayed: Bool
     let checksum: UInt32
     let report: BlockReport
     /// `file.failures` before the first byte was written.
@@ -96,6 +97,7 @@ final class Volume: Sendable {
     let backlog = Backlog()
     self.backlog = backlog
     self.syncer = BatchWorker(name: "sync") { [precedence] written in
+      for one in written where one.isPlayed { precedence.awaitedEnded() }
       Self.synchronize(written, ledger, backlog)
       precedence.rest(least: Self.rest)
     }
@@ -204,6 +206,7 @@ final class Volume: Sendable {
 
   /// Writes a block, then makes it durable together with others, then records it.
   func write(_ block: BlockWrite, _ report: BlockReport) {
+    if block.isPlayed { precedence.awaitedBegan() }
     blockWriter.post { [syncer, backlog, precedence] in
       do {
         let failures = block.file.failures.load(ordering: .sequentiallyConsistent)
@@ -214,7 +217,6 @@ final class Volume: Sendable {
           }
         } else {
           try block.file.write(block.bytes, at: block.offset)
-          if block.isPlayed { precedence.press() }
         }
         let checksum = unsafe block.bytes.withUnsafeBytes { unsafe CRC32C.checksum(of: $0) }
         let isHeldBack = block.isStart || backlog.age > Self.patience
@@ -222,8 +224,10 @@ final class Volume: Sendable {
         syncer.submit(
           Written(
             object: block.object, file: block.file, index: block.index, length: block.bytes.count,
-            isStart: block.isStart, checksum: checksum, report: report, failures: failures, isHeldBack: isHeldBack))
+            isStart: block.isStart, isPlayed: block.isPlayed, checksum: checksum, report: report, failures: failures,
+            isHeldBack: isHeldBack))
       } catch {
+        if block.isPlayed { precedence.awaitedEnded() }
         report.written()
         if !block.isStart { report.lost(block.object, [block.index], error) }
       }
