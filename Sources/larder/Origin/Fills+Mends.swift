@@ -31,7 +31,7 @@ extension Fills {
     }
     guard let (subject, errand) = due.max(by: { $0.value.age < $1.value.age }) else { return false }
     if case .object(let id) = subject, let trouble = trouble(of: id) {
-      setAside[id] = Trouble(trouble.code, trouble.message)
+      stuckMends[id] = Trouble(trouble.code, trouble.message)
     }
     errand.stop()
     return true

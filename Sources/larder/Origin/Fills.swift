@@ -32,7 +32,7 @@ final class Fills {
   var aside = SetAside()
   let waker = Timer()
   /// Why damaged objects are not whole that gave their place to others.
-  var setAside: [ObjectID: Trouble] = [:]
+  var stuckMends: [ObjectID: Trouble] = [:]
   /// Grows with every change of the ledger that the queue may look different after.
   var news: UInt64 = 0
   /// What was brought in for nothing: nothing happened meanwhile, and it is wanted as before. It is not tried again before
@@ -97,7 +97,7 @@ final class Fills {
   /// Why a damaged object is not whole again; nil while it is worked on, or is whole.
   func trouble(of object: ObjectID) -> Trouble? {
     guard let errand = errands[.object(object)] else {
-      return setAside[object] ?? aside.trouble(of: .object(object))
+      return stuckMends[object] ?? aside.trouble(of: .object(object))
     }
     return errand.run?.trouble ?? errand.trouble
   }
@@ -127,7 +127,7 @@ final class Fills {
     errand.isMend = isMend
     errand.willDecide = { [weak self] in self?.willDecide() }
     if case .object(let id) = subject {
-      setAside[id] = nil
+      stuckMends[id] = nil
       errand.heardOfBlocks = { [weak self] in self?.heardOfBlocks(id) }
       errand.audience = { [weak self] in self?.audiences[id] }
     }
@@ -159,7 +159,7 @@ final class Fills {
 
   /// An object is gone: whatever fetches it ends.
   func forget(_ object: ObjectID) {
-    setAside[object] = nil
+    stuckMends[object] = nil
     aside.forget(.object(object))
     errands[.object(object)]?.stop()
   }
