@@ -15,14 +15,8 @@ import Testing
 
   @Test("a ledger that cannot be asked is no no: who waits for a block asks again")
   @EventLoop func attend() async throws {
-    let path = "\(NSTemporaryDirectory())/fills-\(UUID().uuidString)"
-    defer { try? FileManager.default.removeItem(atPath: path) }
-    try DataDirectory.prepare(path)
-    let policy = Policy(
-      defaultQuota: nil, evicts: true, playingGrace: 0, capacity: nil, reserve: 0, chunkSize: 1 << 20, digest: { $0 })
-    let ledger = try Ledger(path: "\(path)/ledger")
-    let writer = LedgerWriter(ledger, policy: policy) { nil }
-    let volume = try Volume(path: path, ledger: writer)
+    let box = try EmptyBox()
+    let (ledger, writer, volume) = (box.ledger, box.writer, box.volume)
     let (metrics, log) = (Metrics(), EventLog(LogSettings(level: .critical, isJSON: false)))
     let endpoint = try Endpoint("http://127.0.0.1:9", region: "here", bucket: "b", addressing: .path)
     let origin = try OriginClient(
@@ -39,7 +33,6 @@ import Testing
     #expect(fills.attend(ObjectID(1)))
     await fills.stop()
     origin.shutDown()
-    await volume.finish()
-    await writer.finish()
+    await box.finish()
   }
 }

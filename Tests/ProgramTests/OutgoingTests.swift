@@ -11,28 +11,10 @@ import Testing
 @Suite struct OutgoingTests {
   init() { EventLoop.runInBackground() }
 
-  /// A file on a disk, written and durable.
-  private static func file(_ count: Int) throws -> ObjectFile {
-    var template = Array("\(NSTemporaryDirectory())/outgoing-XXXXXX\0".utf8).map { CChar(bitPattern: $0) }
-    let descriptor = unsafe mkstemp(&template)
-    try #require(unsafe descriptor >= 0 && unlink(template) == 0)
-    let file = ObjectFile(owning: descriptor)
-    try file.write([UInt8](repeating: 7, count: count), at: 0)
-    try file.synchronize()
-    return file
-  }
-
-  /// Whether memory can be made to forget a file here: a file system in memory cannot.
-  private static var forgets: Bool {
-    guard let file = try? file(4096) else { return false }
-    file.forget(0..<4096)
-    return !file.isResident(ByteRange(first: 0, last: 4095))
-  }
-
-  @Test("what memory has forgotten before a slow client took it is asked of the disk once more", .enabled(if: forgets))
+  @Test("what memory has forgotten before a slow client took it is asked of the disk once more")
   @EventLoop func forgotten() async throws {
     let size = 200 << 10
-    let file = try Self.file(size)
+    let file = try ScratchFile.make(size)
     file.forget(0..<size)
     let playable = Playable(
       etag: "\"1\"", size: size, lastModified: 0, mediaType: MediaType(fileExtension: "mp4"), file: file)

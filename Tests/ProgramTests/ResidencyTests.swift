@@ -9,27 +9,9 @@ import Testing
 @Suite struct ResidencyTests {
   private static let page = Int(getpagesize())
 
-  /// A file on a disk, written and durable.
-  private static func file(pages: Int) throws -> ObjectFile {
-    var template = Array("\(NSTemporaryDirectory())/residency-XXXXXX\0".utf8).map { CChar(bitPattern: $0) }
-    let descriptor = unsafe mkstemp(&template)
-    try #require(unsafe descriptor >= 0 && unlink(template) == 0)
-    let file = ObjectFile(owning: descriptor)
-    try file.write([UInt8](repeating: 7, count: pages * page), at: 0)
-    try file.synchronize()
-    return file
-  }
-
-  /// Whether memory can be made to forget a file here: a file system in memory cannot.
-  private static var forgets: Bool {
-    guard let file = try? file(pages: 1) else { return false }
-    file.forget(0..<page)
-    return !file.isResident(at: 0)
-  }
-
   @Test func allOfIt() throws {
     let size = 300 * Self.page
-    let residency = Residency(try Self.file(pages: 300), size: size)
+    let residency = Residency(try ScratchFile.make(size), size: size)
     #expect(residency.end(0..<size) == size)
     #expect(residency.end(1..<size - 1) == size - 1)
     #expect(residency.end(Self.page - 1..<Self.page + 1) == Self.page + 1)
@@ -37,10 +19,10 @@ import Testing
     #expect(residency.end(0..<size + 1) == 0, "beyond the end nothing can be told")
   }
 
-  @Test("up to the first byte that memory has forgotten", .enabled(if: forgets))
+  @Test("up to the first byte that memory has forgotten")
   func upToTheGap() throws {
     let size = 300 * Self.page
-    let file = try Self.file(pages: 300)
+    let file = try ScratchFile.make(size)
     let residency = Residency(file, size: size)
     file.forget(0..<size)
     posix_fadvise(file.descriptor, 0, 0, POSIX_FADV_RANDOM)

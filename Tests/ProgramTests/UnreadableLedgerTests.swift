@@ -33,27 +33,20 @@ import Testing
 
   @Test("a ledger that cannot be asked is no answer: nothing is taken for unwanted or gone")
   func unreadableLedger() async throws {
-    let path = "\(NSTemporaryDirectory())/volume-\(UUID().uuidString)"
-    defer { try? FileManager.default.removeItem(atPath: path) }
-    try DataDirectory.prepare(path)
-    let policy = Policy(
-      defaultQuota: nil, evicts: true, playingGrace: 0, capacity: nil, reserve: 0, chunkSize: 1 << 20, digest: { $0 })
-    let ledger = try Ledger(path: "\(path)/ledger")
-    let writer = LedgerWriter(ledger, policy: policy) { nil }
-    let volume = try Volume(path: path, ledger: writer)
+    let box = try EmptyBox()
+    let (ledger, volume) = (box.ledger, box.volume)
     let sums = try #require(Sums(of: object, checksums: [7]))
     // A ledger that knows of nothing says no: nothing is made.
     try await volume.link([download])
     try await volume.write(sums)
     #expect(try await volume.restore(object) == nil)
     await #expect(throws: DiskError.self) { try await volume.open(object) }
-    #expect(try FileManager.default.subpathsOfDirectory(atPath: "\(path)/objects") == [])
+    #expect(try FileManager.default.subpathsOfDirectory(atPath: "\(box.path)/objects") == [])
     ledger.environment.close()
     await expectNoAnswer("link") { try await volume.link([download]) }
     await expectNoAnswer("write") { try await volume.write(sums) }
     await expectNoAnswer("restore") { _ = try await volume.restore(object) }
     await expectNoAnswer("open") { _ = try await volume.open(object) }
-    await volume.finish()
-    await writer.finish()
+    await box.finish()
   }
 }
