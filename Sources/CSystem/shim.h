@@ -5,9 +5,11 @@
 #pragma once
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <stdint.h>
+#include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/statvfs.h>
@@ -23,6 +25,14 @@ extern int renameat2(int from, const char *name, int to, const char *fresh, unsi
 extern int sync_file_range(int file, off_t offset, off_t count, unsigned int flags);
 extern int syncfs(int descriptor);
 extern int pthread_setname_np(pthread_t thread, const char *name);
+/// The part of glibc's dl_phdr_info that every version has.
+struct larder_loaded {
+  ElfW(Addr) address;
+  const char *name;
+  const ElfW(Phdr) *segments;
+  ElfW(Half) count;
+};
+extern int dl_iterate_phdr(int (*visit)(struct larder_loaded *, size_t, void *), void *context);
 #ifndef RWF_NOWAIT
 #define RWF_NOWAIT 0x00000008
 #endif
@@ -76,6 +86,25 @@ static inline void larder_limit_heaps(int bytes, int kept, int arenas) {
   mallopt(M_MMAP_THRESHOLD, bytes);
   mallopt(M_TRIM_THRESHOLD, kept);
   mallopt(M_ARENA_MAX, arenas);
+}
+
+static inline int larder_unmap_code_of(struct larder_loaded *loaded, size_t size, void *page) {
+  uintptr_t mask = ~(*(uintptr_t *)page - 1);
+  for (const ElfW(Phdr) *segment = loaded->segments; segment < loaded->segments + loaded->count; segment++) {
+    // What may be written to differs from its file.
+    if (segment->p_type != PT_LOAD || segment->p_flags & PF_W) continue;
+    uintptr_t start = (loaded->address + segment->p_vaddr) & mask;
+    uintptr_t end = (loaded->address + segment->p_vaddr + segment->p_memsz + ~mask) & mask;
+    madvise((void *)start, end - start, MADV_DONTNEED);
+  }
+  return 0;
+}
+
+/// dl_iterate_phdr(3), madvise(2): the pages of code and constants, of the program and its libraries, leave this process and
+/// come back, most of them from the page cache, as they are used.
+static inline void larder_unmap_code(void) {
+  uintptr_t page = sysconf(_SC_PAGESIZE);
+  dl_iterate_phdr(larder_unmap_code_of, &page);
 }
 
 /// renameat2(2) with RENAME_NOREPLACE: what stands at the new name stays, and the answer is -EEXIST.
