@@ -42,6 +42,13 @@ static inline int larder_accept(int listener) {
   return accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 }
 
+/// Who is at the other end of a Unix socket, by SO_PEERCRED (unix(7)): the user's number, or -errno.
+static inline long larder_peer_user(int socket) {
+  struct { pid_t process; uid_t user; gid_t group; } peer;
+  socklen_t length = sizeof peer;
+  return getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0 ? -errno : (long)peer.user;
+}
+
 /// preadv2(2) with RWF_NOWAIT: only what is in the page cache; EAGAIN (as -EAGAIN) for a cold page.
 static inline ssize_t larder_read_resident(int file, void *into, size_t count, off_t offset) {
   struct iovec part = {.iov_base = into, .iov_len = count};

@@ -29,6 +29,7 @@ final class Daemon {
   private let fills: Fills
   private let box: Box
   private let scrub: Scrub
+  private let overview: Overview
   private let server: HTTPServer
   private let adminServer: HTTPServer
   let metrics = Metrics()
@@ -73,11 +74,14 @@ final class Daemon {
       door: Door(rules: settings.rules, keys: settings.keys, linkSecret: settings.secret), policy: settings.policy,
       losses: losses, metrics: metrics, log: log, keyOf: settings.keyOf)
     scrub = Scrub(writer: writer, volume: volume, losses: losses, settings: settings.scrub, log: log)
+    overview = Overview(box, scrub: scrub, configuration: settings.configuration)
     let budget = try settings.descriptors.effectiveConnections(limit: Descriptor.limit)
+    let api = API(box, overview: overview)
     server = HTTPServer(
-      handler: API(box), limits: settings.limits.with(connections: budget.connections), metrics: metrics)
+      handler: api, limits: settings.limits.with(connections: budget.connections), metrics: metrics)
     shortOfDescriptors = budget.warning
-    adminServer = HTTPServer(handler: AdminAPI(box), limits: settings.adminLimits)
+    adminServer = HTTPServer(handler: AdminAPI(api, overview: overview), limits: settings.adminLimits)
+    overview.server = server
     scrub.isBusy = { [unowned box] in box.isBusy }
     scrub.checked = { [metrics] in metrics.count(.scrubBytes, by: $0) }
     writer.onRoom { [log] isShort in
@@ -122,6 +126,7 @@ final class Daemon {
     for listener in listeners {
       server.serve(listener)
       addresses.append(listener.localAddress)
+      overview.addresses.append(listener.localAddress)
       tell(listener)
     }
     for listener in adminListeners {
@@ -195,6 +200,7 @@ final class Daemon {
   /// The settings after a reload; what cannot change while running stays as it was.
   func reload(_ fresh: Settings, kept: [String]) {
     settings = fresh
+    overview.configuration = fresh.configuration
     log.use(LogSettings(fresh.configuration.log))
     writer.use(fresh.policy)
     box.policy = fresh.policy

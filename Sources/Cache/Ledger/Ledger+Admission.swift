@@ -34,7 +34,7 @@ extension Ledger {
   ) throws -> Refusal? {
     let usage = try usage(of: user, in: tx)
     var ownVictims: [EvictionCandidate] = []
-    if let limit = change.policy.quota(of: user), usage.total + size > limit {
+    if let limit = try limit(of: user, under: change.policy, in: tx).bytes, usage.total + size > limit {
       let refusal = Refusal.quotaExceeded(
         limit: limit, used: usage.used, reserved: usage.reserved, needed: size)
       guard size <= limit, change.policy.evicts else { return refusal }

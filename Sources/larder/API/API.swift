@@ -11,11 +11,16 @@ import Loop
 @EventLoop
 final class API: RequestHandler {
   let box: Box
+  /// What administrators see.
+  private let overview: Overview
   /// How many requests of each user are being answered.
   private var inFlight: [UserID: Int] = [:]
   private let turns = FairTurns()
 
-  init(_ box: Box) { self.box = box }
+  init(_ box: Box, overview: Overview) {
+    self.box = box
+    self.overview = overview
+  }
 
   // MARK: Without a wait
 
@@ -73,8 +78,9 @@ final class API: RequestHandler {
       throw Rejection.nothingHere("there is nothing at this path; the API is below /api")
     }
     // Strangers learn nothing of what is there.
-    let user = try box.door.admit(request)
-    let actions = actions(segments)
+    let isAdministration = segments.count > 1 && segments[1] == "admin"
+    let user = isAdministration ? try box.door.admitAdmin(request) : try box.door.admit(request)
+    let actions = isAdministration ? administration(segments) : actions(segments)
     guard !actions.isEmpty else { throw Rejection.nothingHere("there is no such resource; see the API reference") }
     let wanted = request.method == .head ? .get : request.method
     guard let action = actions.first(where: { $0.0 == wanted })?.1 else {
@@ -91,6 +97,18 @@ final class API: RequestHandler {
     }
     await turns.wait(user)
     return try await action(request, user)
+  }
+
+  /// What an administrator's token opens: to look, and never to change anything.
+  private func administration(_ segments: [String]) -> [(Method, Action)] {
+    let most = AdminDocuments.page
+    return switch segments.dropFirst(2) {
+    case ["status"]: [(.get, { [overview] _, _ in try overview.status() })]
+    case ["users"]: [(.get, { [overview] request, _ in try overview.users(request, most: most) })]
+    case ["downloads"]: [(.get, { [overview] request, _ in try overview.downloads(request, most: most) })]
+    case ["audit"]: [(.get, { [overview] request, _ in try overview.audit(request, most: most) })]
+    default: []
+    }
   }
 
   private func actions(_ segments: [String]) -> [(Method, Action)] {

@@ -157,8 +157,8 @@ final class Box {
     if let trouble = download.trouble { about[.code] = trouble.code.word }
     switch download.status {
     case _ where download.trouble?.code == .evicted:
-      log.notice("download.evicted", "\(title) was removed to make room", about)
-    case _ where !download.isLive: log.info("download.removed", "\(title) was removed by its user", about)
+      log.notice("download.evicted", "\(title) was evicted: \(download.trouble?.message ?? "")", about)
+    case _ where !download.isLive: log.info("download.removed", "\(title) was cancelled or deleted", about)
     case .completed: log.info("download.completed", "\(title) is completed", about)
     case .failed: log.warning("download.failed", "\(title) failed: \(download.trouble?.message ?? "")", about)
     case .pending, .downloading, .paused, .cancelled:

@@ -9,6 +9,8 @@ import Loop
 protocol RequestClient: AnyObject, Sendable {
   /// From now on the wait for the answer ends when the client leaves.
   func watchForLeaving()
+  /// The number of the user whose process asks; nil over the network.
+  var peerUser: UInt32? { get }
 }
 
 /// A request with everything that outlives the buffer it was read from.

@@ -119,6 +119,8 @@ final class HTTPConnection: RequestClient {
     if case .answering = state { readiness.watch(.disconnected) }
   }
 
+  var peerUser: UInt32? { Socket.peerUser(descriptor) }
+
   func answer(_ request: APIRequest) {
     state = .answering
     requestCount = request.head.count + request.body.count
