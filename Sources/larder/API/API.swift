@@ -100,7 +100,7 @@ final class API: RequestHandler {
     case 3 where segments[1] == "downloads":
       switch segments[2] {
       case "start": [(.post, { try await self.start($0, $1) })]
-      case "storage": [(.get, { try self.storage($0, $1) })]
+      case "storage": [(.get, { try await self.storage($0, $1) })]
       case "events": [(.get, { try self.follow($0, $1) })]
       case let id: [(.get, { try self.show($1, id) }), (.delete, { try await self.wish(.cancel, $1, id, "cancel") })]
       }
