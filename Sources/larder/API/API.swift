@@ -69,6 +69,11 @@ final class API: RequestHandler {
       return try await play(request, id: segments[2])
     default: break
     }
+    if let file = PageFile.at(segments) {
+      guard request.method == .get || request.method == .head else { throw Rejection.methodNotAllowed([.get, .head]) }
+      await turns.wait(nil)
+      return .page(file)
+    }
     guard segments.first == "api" else {
       throw Rejection.nothingHere("there is nothing at this path; the API is below /api")
     }
