@@ -1,0 +1,409 @@
+// The page, in a real browser against the built program: what a person on a sofa does with it, and what it must never do.
+
+import Foundation
+import Testing
+
+@LaneC @Suite("The page") struct PageTests {
+  // MARK: As files
+
+  private let folder = "\(Paths.package)/Sources/larder/Page"
+
+  private func names() throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.contains(".") }
+  }
+
+  @Test("each file is served as it is, without a token, with a tag of its content and a strict policy")
+  func files() throws {
+    let box = try Box()
+    let types = ["html": "text/html; charset=utf-8", "css": "text/css; charset=utf-8", "svg": "image/svg+xml"]
+    let names = try names()
+    #expect(names.count > 15)
+    var tags: Set<String> = []
+    for name in names {
+      let path = name == "index.html" ? "/" : "/page/\(name)"
+      let answer = try box.ask("GET", path)
+      #expect(answer.status == 200, "\(path): \(answer)")
+      let file = try Bytes(file: "\(folder)/\(name)")
+      #expect(answer.body == file)
+      let type = types[String(name.split(separator: ".").last ?? "")] ?? "text/javascript; charset=utf-8"
+      #expect(answer["content-type"] == type)
+      #expect(answer["cache-control"] == "no-cache")
+      #expect(answer["x-content-type-options"] == "nosniff")
+      #expect(answer["referrer-policy"] == "no-referrer")
+      #expect(
+        answer["content-security-policy"]
+          == "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; "
+          + "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+      let tag = try #require(answer["etag"])
+      #expect(tag.wholeMatch(of: /"[0-9a-f]{32}"/) != nil, "\(tag)")
+      tags.insert(tag)
+
+      let head = try box.ask("HEAD", path)
+      #expect(head.status == 200 && head["etag"] == tag && head["content-length"] == "\(answer.body.count)")
+      for value in [tag, "W/\(tag)", "\"x\", \(tag)", "*"] {
+        let unchanged = try box.ask("GET", path, headers: ["If-None-Match": value])
+        #expect(
+          unchanged.status == 304 && unchanged["etag"] == tag && unchanged["content-length"] == nil, "\(unchanged)")
+      }
+      #expect(try box.ask("GET", path, headers: ["If-None-Match": "\"x\""]).body == answer.body)
+      #expect(try box.ask("GET", path, headers: ["If-Match": "\"x\""]).status == 412)
+      let refused = try box.ask("POST", path, body: "{}")
+      #expect(refused.status == 405 && refused["allow"] == "GET, HEAD")
+    }
+    #expect(tags.count == names.count)
+    #expect(try box.ask("GET", "/?any=thing").status == 200)
+  }
+
+  @Test(
+    "nothing else is there",
+    arguments: [
+      "/index.html", "/page", "/page/", "/page/none.js", "/page/Embed/PageFiles.c", "/favicon.ico", "//",
+      "/page//app.js",
+    ])
+  func unknown(path: String) throws {
+    let box = try Box()
+    let answer = try box.ask("GET", path)
+    #expect(answer.status == 404 && answer.code == "not_found" && answer["content-type"] == "application/problem+json")
+  }
+
+  @Test("what the files name is there, and nothing in them points elsewhere")
+  func references() throws {
+    let names = Set(try names())
+    for name in names {
+      let text = try String(contentsOfFile: "\(folder)/\(name)", encoding: .utf8)
+      for match in text.matches(of: /["'(]\/page\/([^"')]*)/) {
+        #expect(names.contains(String(match.output.1)), "\(name) names \(match.output.1)")
+      }
+      let elsewhere = text.matches(of: /https?:\/\/[^\s"'`<>)]*/).map { String($0.output) }
+      #expect(elsewhere.allSatisfy { $0 == "http://www.w3.org/2000/svg" }, "\(name): \(elsewhere)")
+      #expect(!text.contains(" style="), "\(name): the policy lets no style attribute through")
+    }
+  }
+
+  @Test("every reason code of the reference has words for people")
+  func reasons() throws {
+    let words = try String(contentsOfFile: "\(folder)/reasons.js", encoding: .utf8)
+    let reference = try String(
+      contentsOfFile: "\(Paths.package)/Sources/larder/Documentation.docc/Interface.md", encoding: .utf8)
+    var codes: Set<String> = []
+    for (section, column) in [("## Errors of requests", 1), ("## Errors of downloads", 0)] {
+      let rows = reference.components(separatedBy: section).last?.components(separatedBy: "\n## ").first ?? ""
+      for row in rows.split(separator: "\n") where row.hasPrefix("| ") {
+        let cells = row.dropFirst().split(separator: "|")
+        codes.formUnion(cells[column].matches(of: /`([a-z_]+)`/).map { String($0.output.1) })
+      }
+    }
+    codes.remove("code")
+    #expect(codes.count > 22, "\(codes)")
+    for code in codes { #expect(words.contains("\n  \(code): ['"), "\(code)") }
+  }
+
+  // MARK: In a browser
+
+  /// A box with a catalogue of one film that takes its time to come in.
+  private func boxWithFilm(_ settings: Settings = [:]) throws -> (box: Box, film: Title) {
+    var film = Title(size: 0)
+    film.bytes = try Film.make(indexFirst: true)
+    let catalogKey = "catalog-\(film.contentID).json"
+    let box = try Box(
+      ["origin": ["catalog_key": "\"\(catalogKey)\""], "downloads": ["chunk_size": "\"1MiB\""]].merging(settings) {
+        $1
+      },
+      starts: false)
+    let catalogue = """
+      {"titles":[{"content_id":"\(film.contentID)","title":"The grey square","description":"It grows brighter.",
+        "duration_seconds":60,"qualities":{"720p":{"key":"\(film.key)","size":\(film.size)}}}]}
+      """
+    try box.origin.put(film)
+    try box.origin.put(Bytes(Array(catalogue.utf8)), key: catalogKey)
+    try box.start()
+    return (box, film)
+  }
+
+  private func address(_ box: Box) -> String { "http://127.0.0.1:\(box.port)" }
+
+  /// Opens the page by a link and waits until the user is in.
+  private func signIn(_ user: User, _ browser: Browser) throws {
+    try browser.open("\(address(user.box))/#token=\(user.token)")
+    try browser.wait(
+      "the user's films",
+      "return !document.getElementById('downloads-content').hidden && !document.querySelector('.space').hidden;")
+  }
+
+  /// Presses the button whose label begins so, once it is there.
+  private func click(_ label: String, _ browser: Browser) throws {
+    try browser.wait("the button \(label)", Self.find + "return found !== undefined;", ["label": label])
+    try browser.run(Self.find + "found.click();", ["label": label])
+  }
+
+  /// `found`: the button or link in sight whose label or text begins with `label`.
+  private static let find = """
+    const found = [...document.querySelectorAll('button, a')].find(target => target.offsetParent !== null
+      && (target.getAttribute('aria-label') || target.textContent).trim().startsWith(label));
+
+    """
+
+  @Test("signs in by a link, gets a title, shows it come in, plays, seeks, goes on where it stopped, and deletes")
+  func theMainJob() throws {
+    let (box, film) = try boxWithFilm()
+    let ann = try box.user("ann")
+    try eventually("the catalogue") {
+      try ann.expect(200, "GET", "/api/catalog").titles?.array?.count == 1 ? true : nil
+    }
+    box.proxy.fault(Fault(action: .rate(512 << 10)))
+    let browser = try Browser()
+    try signIn(ann, browser)
+    // The token is in the tab's session and nowhere else.
+    let left = try browser.run(
+      "return { address: location.href, cookie: document.cookie, kept: JSON.stringify(localStorage), session: sessionStorage.length };"
+    )
+    #expect(left.address?.text == "\(address(box))/")
+    #expect(left.cookie?.text == "" && left.session?.int == 1)
+    #expect(left.kept?.text?.contains(ann.token) == false)
+
+    // From the catalogue to the films, with a press each.
+    try click("Get more", browser)
+    try click("Get The grey square in 720p", browser)
+    try click("My films", browser)
+    try browser.wait(
+      "a first step of progress", "return document.querySelector('.card[data-status=downloading] progress')?.value > 0;"
+    )
+    let first = try browser.run("return document.querySelector('.card progress').value;").double ?? 100
+    try browser.wait(
+      "a further step",
+      "const bar = document.querySelector('.card[data-status=downloading] progress'); return !!bar && bar.value > Number(first);",
+      ["first": "\(first)"])
+    #expect(try browser.text().contains("The grey square"))
+    box.proxy.fault(nil)
+    try browser.wait(
+      "the film in place", "return document.querySelector('.card h3')?.closest('[data-status=completed]') != null;")
+    let id = try #require(try browser.run("return document.querySelector('.card[data-id]').dataset.id;").text)
+    #expect(try ann.download(id).status?.text == "completed")
+
+    // It plays, and where it seeks the picture is the one of that time.
+    try click("Play The grey square", browser)
+    try browser.wait("the picture to run", "return document.getElementById('video').currentTime > 1;")
+    let before =
+      try browser.run("const video = document.getElementById('video'); video.pause(); return video.currentTime;").double
+      ?? 0
+    try browser.press(.right, times: 3)
+    let shown = try browser.run(
+      """
+      const video = document.getElementById('video');
+      while (video.seeking || video.readyState < 2) await new Promise(resolve => setTimeout(resolve, 20));
+      const canvas = document.createElement('canvas');
+      canvas.width = canvas.height = 16;
+      const context = canvas.getContext('2d');
+      context.drawImage(video, 16, 16, 16, 16, 0, 0, 16, 16);
+      return { at: video.currentTime, brightness: context.getImageData(8, 8, 1, 1).data[1] };
+      """)
+    let place = try #require(shown.at?.double)
+    #expect(abs(place - before - 30) < 1, "three times ten seconds from \(before)")
+    #expect(abs((shown.brightness?.double ?? -1) - Film.brightness(at: place)) < 5, "\(shown)")
+
+    // Closed and opened again, it goes on there.
+    try browser.press(.escape)
+    try browser.wait("the player to close", "return !document.getElementById('player').open;")
+    #expect(try browser.text().contains("Stopped at 0:3"))
+    try click("Go on with The grey square", browser)
+    try browser.wait(
+      "the same place", "return document.getElementById('video').currentTime > Number(place) - 1;",
+      ["place": "\(place)"])
+    try browser.press(.escape)
+
+    // Deleting asks first, and no means no.
+    try click("Delete The grey square", browser)
+    try browser.wait("the question", "return document.getElementById('confirm').open;")
+    try browser.press(.escape)
+    try browser.wait("no question", "return !document.getElementById('confirm').open;")
+    #expect(try ann.download(id).deleted_at == .null)
+    try click("Delete The grey square", browser)
+    try browser.run("document.getElementById('confirm-yes').click();")
+    try browser.wait("an empty shelf", "return document.querySelector('.card[data-id]') === null;")
+    #expect(try ann.download(id).deleted_at != .null)
+    #expect(try browser.run("return Object.keys(localStorage).filter(key => key.includes('.place.')).length;").int == 0)
+
+    // Nobody else was asked for anything, nothing was refused by the policy, and the console is silent.
+    let asked = try browser.requests()
+    #expect(asked.count > 20)
+    #expect(asked.allSatisfy { $0.hasPrefix("\(address(box))/") || $0.hasPrefix("data:") }, "\(asked)")
+    #expect(asked.allSatisfy { !$0.contains(ann.token) || $0.contains("#token=") }, "the token goes in no address")
+    #expect(try browser.complaints() == [])
+    // And whoever would ask somebody else is not let, which those checks would have seen.
+    let escape = try browser.run(
+      "try { await fetch('http://127.0.0.1:\(box.proxy.port)/'); return 'out'; } catch { return 'kept'; }")
+    #expect(escape.text == "kept")
+    #expect(try browser.complaints().contains { $0.contains("Content Security Policy") })
+    #expect(film.size > 0)
+  }
+
+  @Test("says that the box is away, that the internet is, and which of them is back")
+  func away() throws {
+    let (box, _) = try boxWithFilm()
+    // The same address again after the box was gone.
+    try box.change([
+      "server": ["listen": "[\"127.0.0.1:\(box.port)\"]", "admin_socket": "\"\(box.directory)/admin.sock\""]
+    ])
+    let ann = try box.user("ann")
+    try eventually("the catalogue") {
+      try ann.expect(200, "GET", "/api/catalog").titles?.array?.count == 1 ? true : nil
+    }
+    box.proxy.fault(Fault(action: .rate(64 << 10)))
+    let browser = try Browser(width: 390, height: 844)
+    try signIn(ann, browser)
+    try click("Get more", browser)
+    try click("Get The grey square in 720p", browser)
+    try click("My films", browser)
+    try browser.wait("a film coming in", "return document.querySelector('.card[data-status=downloading]') !== null;")
+
+    let originBanner = "const banner = document.getElementById('banner-origin'); return banner.offsetHeight > 0"
+    let boxBanner = "const banner = document.getElementById('banner-box'); return banner.offsetHeight > 0"
+    box.proxy.goDown()
+    try browser.wait("the internet to be away", "\(originBanner) && banner.textContent.includes('internet is away');")
+    #expect(try browser.text().contains("The internet is away. "), "also on the film itself")
+    #expect(try browser.run("\(boxBanner);").bool == false, "the box is there")
+
+    try box.kill()
+    try browser.wait("the box to be away", "\(boxBanner) && banner.textContent.includes('The box cannot be reached');")
+    #expect(
+      try browser.run(
+        "return document.body.classList.contains('away') && document.querySelector('.card[data-id] h3').textContent;"
+      ).text == "The grey square")
+    try click("Pause The grey square", browser)
+    try browser.wait(
+      "an honest error", "return document.getElementById('notices').innerText.includes('cannot be reached');")
+
+    try box.start()
+    try browser.wait(
+      "the box to be back",
+      "return document.getElementById('banner-box').textContent === '' && !document.body.classList.contains('away');")
+    box.proxy.fault(nil)
+    try box.proxy.comeBack()
+    try browser.wait("the internet to be back", "return document.getElementById('banner-origin').textContent === '';")
+    try browser.wait("the film in place", "return document.querySelector('.card[data-status=completed]') !== null;")
+  }
+
+  @Test("is worked with a remote control: arrows and Enter alone")
+  func arrowsAlone() throws {
+    let box = try Box()
+    let ann = try box.user("ann")
+    let titles = [Title(size: 30_000), Title(size: 40_000)]
+    for title in titles {
+      try box.origin.put(title)
+      _ = try ann.fetch(title)
+    }
+    let browser = try Browser(width: 1920, height: 1080)
+    try signIn(ann, browser)
+    try browser.wait("two films", "return document.querySelectorAll('.card[data-status=completed]').length === 2;")
+    func focus() throws -> String {
+      try browser.run(
+        "const here = document.activeElement; return here.getAttribute('aria-label') || here.textContent;"
+      ).text ?? ""
+    }
+    /// Presses until the focus is there; twelve are enough for anything on the page.
+    func go(_ key: Browser.Key, to label: String) throws {
+      var here = try focus()
+      for _ in 0..<12 where !here.hasPrefix(label) {
+        try browser.press(key)
+        here = try focus()
+      }
+      try #require(here.hasPrefix(label), "\(here) instead of \(label)")
+    }
+    let (older, newer) = (titles[0].contentID, titles[1].contentID)
+    try go(.down, to: "Delete \(older)")
+    try go(.left, to: "Play \(newer)")
+    try go(.right, to: "Delete \(newer)")
+    try go(.right, to: "Play \(older)")
+    try go(.right, to: "Delete \(older)")
+    // The focus is to be seen, also from the sofa.
+    let outline =
+      try browser.run("return parseFloat(getComputedStyle(document.activeElement).outlineWidth);").double ?? 0
+    #expect(outline >= 3)
+    try browser.press(.enter)
+    try browser.wait("the question", "return document.getElementById('confirm').open;")
+    #expect(try focus() == "Keep", "what is harmless is at hand")
+    try browser.press(.right)
+    #expect(try focus() == "Delete")
+    try browser.press(.enter)
+    try browser.wait("one film", "return document.querySelectorAll('.card[data-id]').length === 1;")
+    try browser.wait(
+      "the focus beside it", "return document.activeElement.getAttribute('aria-label') === label;",
+      ["label": "Play \(newer)"])
+    // What is too small for a finger, or a remote control, is on no view.
+    for view in ["downloads", "catalogue"] {
+      try browser.run("location.hash = view;", ["view": view])
+      try browser.wait(
+        "the view \(view)", "return document.getElementById(`view-${view}`).offsetParent !== null;", ["view": view])
+      let small = try browser.run(
+        """
+        return [...document.querySelectorAll('button, a, input')].filter(target => target.offsetParent !== null && target.tabIndex >= 0)
+          .filter(target => { const box = target.getBoundingClientRect(); return box.height < 44 || box.width < 44; })
+          .map(target => target.outerHTML).join();
+        """)
+      #expect(small.text == "", "\(view)")
+    }
+  }
+
+  @Test("says why a token is not taken")
+  func refusals() throws {
+    let box = try Box()
+    let browser = try Browser(width: 390, height: 844)
+    func reason() throws -> String {
+      try browser.wait("a reason", "return document.getElementById('sign-in-reason').offsetParent !== null;")
+      return try browser.run("return document.getElementById('sign-in-reason').textContent;").text ?? ""
+    }
+    let guest = try box.user("guest", roles: ["guest"])
+    try browser.open("\(address(box))/#token=\(guest.token)")
+    #expect(try reason().contains("Your account does not include downloads"))
+    #expect(try browser.run("return sessionStorage.length;").int == 0)
+
+    let ann = try box.user("ann")
+    let forged = ann.token.dropLast(10) + "AAAAAAAAAA"
+    try browser.open("\(address(box))/healthz")
+    try browser.open("\(address(box))/#token=\(forged)")
+    #expect(try reason().contains("You are not signed in any more"))
+
+    // Pasted, with a slip first.
+    try browser.run(
+      "document.getElementById('token').value = 'abc'; document.querySelector('#sign-in-form button').click();")
+    #expect(try reason().contains("That is not a token"))
+    try browser.run(
+      "document.getElementById('token').value = token; document.querySelector('#sign-in-form button').click();",
+      ["token": ann.token])
+    try browser.wait(
+      "the user's films",
+      "return document.getElementById('shell').offsetParent !== null || !document.getElementById('shell').hidden;")
+    try browser.wait("an empty shelf", "return document.querySelector('.empty').offsetParent !== null;")
+    // It has no catalogue: a form asks for both names, and the box's answer is shown in its words.
+    try click("Get more", browser)
+    try browser.wait("the form", "return document.getElementById('content-id') !== null;")
+    try browser.run(
+      "document.getElementById('content-id').value = 'no-such-film'; document.querySelector('.form [type=submit]').click();"
+    )
+    try browser.wait(
+      "the box's answer",
+      "return document.getElementById('notices').innerText.includes('The origin has no no-such-film in 720p');")
+    try click("Sign out", browser)
+    try browser.wait("the door", "return document.getElementById('sign-in').offsetParent !== null;")
+    #expect(try browser.run("return sessionStorage.length;").int == 0)
+  }
+
+  @Test("shows the box to its administrator, and to nobody else")
+  func administrator() throws {
+    let box = try Box()
+    let browser = try Browser()
+    let link = "return document.querySelector('nav [data-view=box]').offsetParent !== null;"
+    try signIn(try box.user("ann"), browser)
+    #expect(try browser.run(link).bool == false)
+    try browser.run("location.hash = 'box';")
+    try browser.wait("the films", "return document.getElementById('view-downloads').offsetParent !== null;")
+    try browser.open("\(address(box))/healthz")
+    try signIn(try box.user("root", roles: ["admin"]), browser)
+    #expect(try browser.run(link).bool == true)
+    try click("The box", browser)
+    try browser.wait(
+      "the box, or that it does not tell",
+      "const text = document.getElementById('box-content').innerText; return /Version|does not tell of itself/.test(text);"
+    )
+  }
+}
