@@ -183,7 +183,7 @@ async function readUsers() {
       element('span', { class: 'with-bar' }, one.limit_bytes
         ? element('meter', { max: one.limit_bytes, value: one.used_bytes + one.reserved_bytes, 'aria-label': `${one.user}, in use` }) : null,
       bytes(one.used_bytes + one.reserved_bytes)),
-      one.limit_bytes === null ? 'no limit' : bytes(one.limit_bytes),
+      `${one.limit_bytes === null ? 'no limit' : bytes(one.limit_bytes)}${one.limit_from ? ` (${one.limit_from})` : ''}`,
       one.available_bytes === null ? null : bytes(one.available_bytes),
     ])));
 }

@@ -11,7 +11,8 @@ document.addEventListener('keydown', event => {
   const direction = directions[event.key];
   if (!direction || event.defaultPrevented || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
   const here = document.activeElement;
-  if (isText(here) && direction.axis === 'x') return;
+  // Along a line of text, and among what a field suggests, the arrows are the field's.
+  if (isText(here) && (direction.axis === 'x' || here.list)) return;
   const next = nearest(here, direction);
   if (!next) return;
   event.preventDefault();

@@ -5,6 +5,7 @@ import { Card, isMoving } from '/page/card.js';
 import { confirm } from '/page/confirm.js';
 import { arrange, button, element, say, stackedBar } from '/page/elements.js';
 import { complain, tell } from '/page/notices.js';
+import { forgetAllBut } from '/page/player.js';
 import { reason } from '/page/reasons.js';
 import { shelf } from '/page/shelf.js';
 import { bytes, count } from '/page/words.js';
@@ -45,7 +46,8 @@ function draw() {
   for (const id of cards.keys()) if (!shelf.downloads.has(id)) cards.delete(id);
   const fill = ({ board, grid, number }, downloads) => {
     arrange(grid, downloads.map(card));
-    say(number, downloads.length ? `${downloads.length}` : '');
+    // With older ones that are not read yet nobody can say how many there are.
+    say(number, downloads.length ? `${downloads.length}${shelf.cursor ? '+' : ''}` : '');
     board.hidden = downloads.length === 0;
   };
   fill(coming, [...list.filter(isMoving), ...list.filter(download => download.status === 'failed')]);
@@ -102,9 +104,9 @@ async function askWhoGoes(storage) {
   let answer;
   try { answer = await ask('GET', `/api/downloads/storage?needed_bytes=${storage.available_bytes + 1}`); } catch { return; }
   if (askedFor !== key || !answer.would_evict) return;
-  next = answer.fits
-    ? `When room is needed, the first to go: ${victims(answer.would_evict)}. Pinned films stay.`
-    : 'When your space is full, nothing goes by itself: pinned films and those just played stay.';
+  const isNear = storage.available_bytes < storage.limit_bytes / 10;
+  if (answer.fits) next = `When room is needed, the first to go: ${victims(answer.would_evict)}. Pinned films stay.`;
+  else if (isNear) next = 'Your space is nearly full, and nothing goes by itself: pinned films and those just played stay.';
   drawSpace();
 }
 
@@ -123,6 +125,7 @@ async function deleteAll() {
     const { deleted, freed_bytes: freed } = await ask('POST', '/api/downloads/cleanup/all');
     tell(`${count(deleted, 'film')} deleted, ${bytes(freed)} freed.`);
     await shelf.refresh();
+    forgetAllBut([]);
     document.getElementById('main').focus();
   } catch (error) { complain(error, 'Not everything could be deleted'); }
 }
@@ -139,6 +142,8 @@ function drawOrigin() {
 // MARK: News
 
 shelf.addEventListener('change', () => {
+  // Where a film stopped that is gone, evicted too, is of no use any more.
+  if (shelf.isLoaded && !shelf.cursor) forgetAllBut([...shelf.downloads.keys()]);
   draw();
   drawOrigin();
 });

@@ -35,6 +35,12 @@ export function stopped(id) {
 
 export function forget(id) { localStorage.removeItem(key(id)); }
 
+/// Forgets the places of all of this user's films but these.
+export function forgetAllBut(ids) {
+  const kept = new Set(ids.map(key));
+  for (const name of Object.keys(localStorage)) if (name.startsWith(key('')) && !kept.has(name)) localStorage.removeItem(name);
+}
+
 function keep() {
   if (!playing || !video.duration || video.readyState < 1) return;
   // The first seconds are not worth a question, the credits not worth a return.
