@@ -4,71 +4,28 @@ import Foundation
 import Testing
 
 @LaneC @Suite("The page") struct PageTests {
-  /// A box with a catalogue of one film that takes its time to come in.
-  private func boxWithFilm(_ settings: Settings = [:]) throws -> (box: Box, film: Title) {
-    var film = Title(size: 0)
-    film.bytes = try Film.make(indexFirst: true)
-    let catalogKey = "catalog-\(film.contentID).json"
-    let box = try Box(
-      ["origin": ["catalog_key": "\"\(catalogKey)\""], "downloads": ["chunk_size": "\"1MiB\""]].merging(settings) {
-        $1
-      },
-      starts: false)
-    let catalogue = """
-      {"titles":[{"content_id":"\(film.contentID)","title":"The grey square","description":"It grows brighter.",
-        "duration_seconds":60,"qualities":{"720p":{"key":"\(film.key)","size":\(film.size)}}}]}
-      """
-    try box.origin.put(film)
-    try box.origin.put(Bytes(Array(catalogue.utf8)), key: catalogKey)
-    try box.start()
-    return (box, film)
-  }
-
-  private func address(_ box: Box) -> String { "http://127.0.0.1:\(box.port)" }
-
-  /// Opens the page by a link and waits until the user is in.
-  private func signIn(_ user: User, _ browser: Browser) throws {
-    try browser.open("\(address(user.box))/#token=\(user.token)")
-    try browser.wait(
-      "the user's films",
-      "return !document.getElementById('downloads-content').hidden && !document.querySelector('.space').hidden;")
-  }
-
-  /// Presses the button whose label begins so, once it is there.
-  private func click(_ label: String, _ browser: Browser) throws {
-    try browser.wait("the button \(label)", Self.find + "return found !== undefined;", ["label": label])
-    try browser.run(Self.find + "found.click();", ["label": label])
-  }
-
-  /// `found`: the button or link in sight whose label or text begins with `label`.
-  private static let find = """
-    const found = [...document.querySelectorAll('button, a')].find(target => target.offsetParent !== null
-      && (target.getAttribute('aria-label') || target.textContent).trim().startsWith(label));
-
-    """
-
   @Test("signs in by a link, gets a title, shows it come in, plays, seeks, goes on where it stopped, and deletes")
   func theMainJob() throws {
-    let (box, film) = try boxWithFilm()
+    let (box, film) = try Box.withFilm()
     let ann = try box.user("ann")
     try eventually("the catalogue") {
       try ann.expect(200, "GET", "/api/catalog").titles?.array?.count == 1 ? true : nil
     }
     box.proxy.fault(Fault(action: .rate(512 << 10)))
     let browser = try Browser()
-    try signIn(ann, browser)
+    try browser.signIn(ann)
     // The token is in the tab's session and nowhere else.
     let left = try browser.run(
       "return { address: location.href, cookie: document.cookie, kept: JSON.stringify(localStorage), session: sessionStorage.length };"
     )
-    #expect(left.address?.text == "\(address(box))/")
+    #expect(left.address?.text == "\(box.address)/")
     #expect(left.cookie?.text == "" && left.session?.int == 1)
     #expect(left.kept?.text?.contains(ann.token) == false)
 
     // From the catalogue to the films, with a press each.
-    try click("Get more", browser)
-    try click("Get The grey square in 720p", browser)
-    try click("My films", browser)
+    try browser.click("Get more")
+    try browser.click("Get The grey square in 720p")
+    try browser.click("My films")
     try browser.wait(
       "a first step of progress", "return document.querySelector('.card[data-status=downloading] progress')?.value > 0;"
     )
@@ -85,7 +42,7 @@ import Testing
     #expect(try ann.download(id).status?.text == "completed")
 
     // It plays, and where it seeks the picture is the one of that time.
-    try click("Play The grey square", browser)
+    try browser.click("Play The grey square")
     try browser.wait("the picture to run", "return document.getElementById('video').currentTime > 1;")
     let before =
       try browser.run("const video = document.getElementById('video'); video.pause(); return video.currentTime;").double
@@ -109,19 +66,19 @@ import Testing
     try browser.press(.escape)
     try browser.wait("the player to close", "return !document.getElementById('player').open;")
     #expect(try browser.text().contains("Stopped at 0:3"))
-    try click("Go on with The grey square", browser)
+    try browser.click("Go on with The grey square")
     try browser.wait(
       "the same place", "return document.getElementById('video').currentTime > Number(place) - 1;",
       ["place": "\(place)"])
     try browser.press(.escape)
 
     // Deleting asks first, and no means no.
-    try click("Delete The grey square", browser)
+    try browser.click("Delete The grey square")
     try browser.wait("the question", "return document.getElementById('confirm').open;")
     try browser.press(.escape)
     try browser.wait("no question", "return !document.getElementById('confirm').open;")
     #expect(try ann.download(id).deleted_at == .null)
-    try click("Delete The grey square", browser)
+    try browser.click("Delete The grey square")
     try browser.run("document.getElementById('confirm-yes').click();")
     try browser.wait("an empty shelf", "return document.querySelector('.card[data-id]') === null;")
     #expect(try ann.download(id).deleted_at != .null)
@@ -130,7 +87,7 @@ import Testing
     // Nobody else was asked for anything, nothing was refused by the policy, and the console is silent.
     let asked = try browser.requests()
     #expect(asked.count > 20)
-    #expect(asked.allSatisfy { $0.hasPrefix("\(address(box))/") || $0.hasPrefix("data:") }, "\(asked)")
+    #expect(asked.allSatisfy { $0.hasPrefix("\(box.address)/") || $0.hasPrefix("data:") }, "\(asked)")
     #expect(asked.allSatisfy { !$0.contains(ann.token) || $0.contains("#token=") }, "the token goes in no address")
     #expect(try browser.complaints() == [])
     // And whoever would ask somebody else is not let, which those checks would have seen.
@@ -143,7 +100,7 @@ import Testing
 
   @Test("says that the box is away, that the internet is, and which of them is back")
   func away() throws {
-    let (box, _) = try boxWithFilm()
+    let (box, _) = try Box.withFilm()
     // The same address again after the box was gone.
     try box.change([
       "server": ["listen": "[\"127.0.0.1:\(box.port)\"]", "admin_socket": "\"\(box.directory)/admin.sock\""]
@@ -154,10 +111,10 @@ import Testing
     }
     box.proxy.fault(Fault(action: .rate(64 << 10)))
     let browser = try Browser(width: 390, height: 844)
-    try signIn(ann, browser)
-    try click("Get more", browser)
-    try click("Get The grey square in 720p", browser)
-    try click("My films", browser)
+    try browser.signIn(ann)
+    try browser.click("Get more")
+    try browser.click("Get The grey square in 720p")
+    try browser.click("My films")
     try browser.wait("a film coming in", "return document.querySelector('.card[data-status=downloading]') !== null;")
 
     let originBanner = "const banner = document.getElementById('banner-origin'); return banner.offsetHeight > 0"
@@ -173,7 +130,7 @@ import Testing
       try browser.run(
         "return document.body.classList.contains('away') && document.querySelector('.card[data-id] h3').textContent;"
       ).text == "The grey square")
-    try click("Pause The grey square", browser)
+    try browser.click("Pause The grey square")
     try browser.wait(
       "an honest error", "return document.getElementById('notices').innerText.includes('cannot be reached');")
 
@@ -197,7 +154,7 @@ import Testing
       _ = try ann.fetch(title)
     }
     let browser = try Browser(width: 1920, height: 1080)
-    try signIn(ann, browser)
+    try browser.signIn(ann)
     try browser.wait("two films", "return document.querySelectorAll('.card[data-status=completed]').length === 2;")
     func focus() throws -> String {
       try browser.run(
@@ -257,14 +214,14 @@ import Testing
       return try browser.run("return document.getElementById('sign-in-reason').textContent;").text ?? ""
     }
     let guest = try box.user("guest", roles: ["guest"])
-    try browser.open("\(address(box))/#token=\(guest.token)")
+    try browser.open("\(box.address)/#token=\(guest.token)")
     #expect(try reason().contains("Your account does not include downloads"))
     #expect(try browser.run("return sessionStorage.length;").int == 0)
 
     let ann = try box.user("ann")
     let forged = ann.token.dropLast(10) + "AAAAAAAAAA"
-    try browser.open("\(address(box))/healthz")
-    try browser.open("\(address(box))/#token=\(forged)")
+    try browser.open("\(box.address)/healthz")
+    try browser.open("\(box.address)/#token=\(forged)")
     #expect(try reason().contains("You are not signed in any more"))
 
     // Pasted, with a slip first.
@@ -279,7 +236,7 @@ import Testing
       "return document.getElementById('shell').offsetParent !== null || !document.getElementById('shell').hidden;")
     try browser.wait("an empty shelf", "return document.querySelector('.empty').offsetParent !== null;")
     // It has no catalogue: a form asks for both names, and the box's answer is shown in its words.
-    try click("Get more", browser)
+    try browser.click("Get more")
     try browser.wait("the form", "return document.getElementById('content-id') !== null;")
     try browser.run(
       "document.getElementById('content-id').value = 'no-such-film'; document.querySelector('.form [type=submit]').click();"
@@ -287,7 +244,7 @@ import Testing
     try browser.wait(
       "the box's answer",
       "return document.getElementById('notices').innerText.includes('The origin has no no-such-film in 720p');")
-    try click("Sign out", browser)
+    try browser.click("Sign out")
     try browser.wait("the door", "return document.getElementById('sign-in').offsetParent !== null;")
     #expect(try browser.run("return sessionStorage.length;").int == 0)
   }
@@ -297,14 +254,14 @@ import Testing
     let box = try Box()
     let browser = try Browser()
     let link = "return document.querySelector('nav [data-view=box]').offsetParent !== null;"
-    try signIn(try box.user("ann"), browser)
+    try browser.signIn(try box.user("ann"))
     #expect(try browser.run(link).bool == false)
     try browser.run("location.hash = 'box';")
     try browser.wait("the films", "return document.getElementById('view-downloads').offsetParent !== null;")
-    try browser.open("\(address(box))/healthz")
-    try signIn(try box.user("root", roles: ["admin"]), browser)
+    try browser.open("\(box.address)/healthz")
+    try browser.signIn(try box.user("root", roles: ["admin"]))
     #expect(try browser.run(link).bool == true)
-    try click("The box", browser)
+    try browser.click("The box")
     try browser.wait(
       "the box, or that it does not tell",
       "const text = document.getElementById('box-content').innerText; return /Version|does not tell of itself/.test(text);"

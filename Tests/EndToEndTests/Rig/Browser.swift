@@ -77,6 +77,23 @@ final class Browser {
   /// What stands on the page, as its reader sees it.
   func text() throws -> String { try run("return document.body.innerText;").text ?? "" }
 
+  /// Opens the box's page by a link and waits until the user is in.
+  func signIn(_ user: User) throws {
+    try open("\(user.box.address)/#token=\(user.token)")
+    try wait("the user's films", "return document.querySelector('.space')?.hidden === false;")
+  }
+
+  /// Presses the button or link in sight whose label or text begins so, once it is there.
+  func click(_ label: String) throws {
+    let find = """
+      const found = [...document.querySelectorAll('button, a')].find(target => target.offsetParent !== null
+        && (target.getAttribute('aria-label') || target.textContent).trim().startsWith(label));
+      if (found) found.click();
+      return found !== undefined;
+      """
+    try wait("the button \(label)", find, ["label": label])
+  }
+
   /// Presses a key and lets it go.
   func press(_ key: Key, times: Int = 1) throws {
     let stroke = #"{"type":"keyDown","value":"\#(key.rawValue)"},{"type":"keyUp","value":"\#(key.rawValue)"}"#
