@@ -151,6 +151,7 @@ final class HTTPConnection: RequestClient {
         _ = unsafe RequestParser.parse(bytes, into: &head)
         unsafe playable.answer(head, in: bytes, on: self)
       }
+    case .page(let file): file.answer(request, on: self)
     case .stream(let stream): begin(stream, isHead: request.method == .head)
     }
   }
