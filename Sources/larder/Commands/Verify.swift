@@ -1,6 +1,7 @@
 // `larder verify`: ledger, disk and checksums compared, with a daemon or without one, and mended when asked to.
 
 import ArgumentParser
+import CSystem
 import Cache
 import Configuration
 import Glibc
@@ -156,6 +157,7 @@ struct Verify: ParsableCommand {
 /// The user whom the data directory belongs to, for a command that root has started: what root made there, the daemon
 /// could not open.
 private struct Owner {
+  private let path: String
   private let user: uid_t
   private let group: gid_t
 
@@ -167,12 +169,13 @@ private struct Owner {
       throw .configuration("storage.path: \(DiskError("look at \(path)", errno))")
     }
     guard status.st_uid != 0 else { return nil }
-    (user, group) = (status.st_uid, status.st_gid)
+    (self.path, user, group) = (path, status.st_uid, status.st_gid)
   }
 
-  /// Works as that user from now on, for good (`setuid(2)`).
+  /// Works as that user from now on, for good (`setuid(2)`). The data of a `DynamicUser=` lies below a folder that is
+  /// root's alone, and the way through that stays open.
   func become() throws(StartFailure) {
-    guard setgroups(0, nil) == 0, setgid(group) == 0, setuid(user) == 0 else {
+    guard setgroups(0, nil) == 0, setgid(group) == 0, unsafe larder_become(user, path) == 0 else {
       throw .fault("\(DiskError("work as the owner of the data directory", errno))")
     }
   }
