@@ -41,15 +41,17 @@ struct Serve: ParsableCommand {
     let daemon = try Daemon(settings, log: log)
     try await daemon.start(passed: Systemd.passedSockets())
     let systemd = Systemd()
-    systemd.ready("serving")
+    systemd.ready()
     Memory.forgetStart()
+    let status = EventLoop.spawn { await systemd.follow { "\(await daemon.status())" } }
     let watchdog = Timer()
     if let period = systemd.watchdogPeriod { watchdog.start(after: period, every: period) { systemd.alive() } }
     while await orders.next() == .reload {
       systemd.reloading()
       await reload(daemon, path, log)
-      systemd.ready("serving")
+      systemd.ready()
     }
+    status.cancel()
     systemd.stopping()
     await daemon.stop()
   }

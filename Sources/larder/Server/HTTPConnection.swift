@@ -33,6 +33,8 @@ final class HTTPConnection: RequestClient {
   var input: [UInt8] = []
   /// Whether no byte of a next request has come yet.
   var isIdle = true
+  /// Whether no request has come at all.
+  var isNew = true
   /// Whether whole requests wait in `input` for the next turn of the loop.
   var isResting = false
   /// Milliseconds of the loop's clock; 0 for none.
