@@ -39,7 +39,7 @@ final class AdminAPI: RequestHandler {
   private func actions(_ segments: [String]) -> [(Method, Action)] {
     switch segments {
     case ["repair"]: [(.post, { try self.repair($0) })]
-    case ["metrics"]: [(.get, { _ in self.box.metrics.reply() })]
+    case ["metrics"]: [(.get, { _ in await self.box.scrape() })]
     default: []
     }
   }
