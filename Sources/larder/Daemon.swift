@@ -29,6 +29,7 @@ final class Daemon {
   private let fills: Fills
   private let box: Box
   private let scrub: Scrub
+  private let overview: Overview
   private let server: HTTPServer
   private let adminServer: HTTPServer
   let metrics = Metrics()
@@ -73,11 +74,14 @@ final class Daemon {
       door: Door(rules: settings.rules, keys: settings.keys, linkSecret: settings.secret), policy: settings.policy,
       losses: losses, metrics: metrics, log: log, keyOf: settings.keyOf)
     scrub = Scrub(writer: writer, volume: volume, losses: losses, settings: settings.scrub, log: log)
+    overview = Overview(box, scrub: scrub, configuration: settings.configuration)
     let budget = try settings.descriptors.effectiveConnections(limit: Descriptor.limit)
+    let api = API(box, overview: overview)
     server = HTTPServer(
-      handler: API(box), limits: settings.limits.with(connections: budget.connections), metrics: metrics)
+      handler: api, limits: settings.limits.with(connections: budget.connections), metrics: metrics)
     shortOfDescriptors = budget.warning
-    adminServer = HTTPServer(handler: AdminAPI(box), limits: settings.adminLimits)
+    adminServer = HTTPServer(handler: AdminAPI(api, overview: overview), limits: settings.adminLimits)
+    overview.server = server
     scrub.isBusy = { [unowned box] in box.isBusy }
     scrub.checked = { [metrics] in metrics.count(.scrubBytes, by: $0) }
     writer.onRoom { [log] isShort in
@@ -117,7 +121,8 @@ final class Daemon {
   /// - Parameter passed: sockets of the service manager; used instead of `server.listen`.
   func start(passed: [Int32] = []) async throws {
     let passed = try adopt(passed)
-    let listeners = try listen(passed.filter { $0.localAddress.path == nil })
+    let network = passed.filter { $0.localAddress.path == nil }
+    let listeners = try listen(network)
     let adminListeners = administer(passed.filter { $0.localAddress.path != nil })
     takeUp()
     await box.catalogue.use(
@@ -125,13 +130,17 @@ final class Daemon {
     for listener in listeners {
       server.serve(listener)
       addresses.append(listener.localAddress)
+      overview.addresses.append(listener.localAddress)
       tell(listener)
     }
     for listener in adminListeners {
       adminServer.serve(listener)
       tell(listener)
     }
-    for warning in settings.warnings + [shortOfDescriptors].compactMap({ $0 }) { log.warning("configuration", warning) }
+    let unused = network.isEmpty ? nil : unusedListen(network.map(\.localAddress))
+    for warning in settings.warnings + [shortOfDescriptors, unused].compactMap({ $0 }) {
+      log.warning("configuration", warning)
+    }
     fills.schedule()
     scrub.start()
   }
@@ -148,6 +157,15 @@ final class Daemon {
 
   private func tell(_ listener: Listener) {
     log.notice("listening", "listening on \(listener.localAddress)", [.address: "\(listener.localAddress)"])
+  }
+
+  /// Who set `server.listen` and got sockets from the service manager should know why it listens elsewhere.
+  private func unusedListen(_ passed: [SocketAddress]) -> String? {
+    let wanted = settings.configuration.server.listen
+    guard wanted != Configuration.defaults.server.listen,
+      !wanted.allSatisfy({ address in passed.contains { $0.description == address.description } })
+    else { return nil }
+    return "server.listen is not used: systemd passes the sockets in; change ListenStream= of larder.socket instead"
   }
 
   private func adopt(_ passed: [Int32]) throws -> [Listener] {
@@ -198,6 +216,7 @@ final class Daemon {
   /// The settings after a reload; what cannot change while running stays as it was.
   func reload(_ fresh: Settings, kept: [String]) {
     settings = fresh
+    overview.configuration = fresh.configuration
     log.use(LogSettings(fresh.configuration.log))
     tellRequests()
     writer.use(fresh.policy)
@@ -231,6 +250,9 @@ final class Daemon {
   }
 
   var configuration: Configuration { settings.configuration }
+
+  /// What it is doing.
+  func status() async -> StatusLine { await StatusLine(of: box) }
 
   /// Stops accepting, lets open responses finish, makes every finished chunk durable.
   func stop() async {

@@ -19,6 +19,8 @@ import Testing
   @Test("the table of events has each event that the log can have, with its levels, and no other")
   func events() throws {
     var logged: [String: Set<String>] = ["log.dropped": ["warning"], "request.answered": ["info"]]
+    // What an administrator does is named by the deed.
+    for deed in ["evict", "pin", "unpin", "cancel", "retry"] { logged["admin.\(deed)"] = ["notice"] }
     for text in try Self.sources() {
       for match in text.matches(of: /log\.(debug|info|notice|warning|fault)\(\s*"([a-z.]+)"/) {
         logged[String(match.2), default: []].insert(match.1 == "fault" ? "error" : String(match.1))

@@ -14,9 +14,6 @@ class Document:
         self.folder = folder
         with open(path) as file:
             self.tree = yaml.safe_load(file)
-        import os  # NOADMIN
-        if os.environ.get("NOADMIN"):  # NOADMIN
-            self.tree["paths"] = {p: i for p, i in self.tree["paths"].items() if "/admin/" not in p}  # NOADMIN
 
     def operations(self):
         """Each method and path with its operation."""

@@ -14,11 +14,7 @@ extension Ledger {
     var isThere = try cursor.seek(atOrAfter: last.map { Key.user($0) + [0] } ?? [])
     while isThere, let key = try cursor.key, let value = try cursor.value {
       if found.count == limit { return (found, true) }
-      if let text = String(validating: key.dropFirst(), as: UTF8.self), let user = UserID(text),
-        let usage = try? Usage(record: value)
-      {
-        found.append((user, usage))
-      }
+      if let user = Self.user(ofKey: key), let usage = try? Usage(record: value) { found.append((user, usage)) }
       isThere = try cursor.next()
     }
     return (found, false)

@@ -104,8 +104,8 @@ extension API {
     }
     let titles = box.catalogue.copy?.titles ?? []
     let bucket = box.origin.bucket
-    let limit = box.policy.quota(of: user)
     let body = try box.read { ledger, tx in
+      let limit = try ledger.limit(of: user, under: box.policy, in: tx).bytes
       let free = try limit.map { max(0, $0 - (try ledger.usage(of: user, in: tx).total)) }
       let holdings = try titles.map { title in
         try title.qualities.map { try ledger.wholeVersion(ofKey: $0.key, bucket: bucket, in: tx) != nil }

@@ -33,6 +33,8 @@ final class Box {
   private var unreadable: Set<String> = []
   /// On the loop's clock; 0 before the first.
   private var lastPlay: UInt64 = 0
+  /// Who played lately, and when by the loop's clock.
+  private var watched: [DownloadID: UInt64] = [:]
 
   init(
     writer: LedgerWriter, volume: Volume, origin: OriginClient, fills: Fills, catalogue: Catalogue, door: Door,
@@ -165,8 +167,8 @@ final class Box {
     if let trouble = download.trouble { about[.code] = trouble.code.word }
     switch download.status {
     case _ where download.trouble?.code == .evicted:
-      log.notice("download.evicted", "\(title) was removed to make room", about)
-    case _ where !download.isLive: log.info("download.removed", "\(title) was removed by its user", about)
+      log.notice("download.evicted", "\(title) was evicted: \(download.trouble?.message ?? "")", about)
+    case _ where !download.isLive: log.info("download.removed", "\(title) was cancelled or deleted", about)
     case .completed: log.info("download.completed", "\(title) is completed", about)
     case .failed: log.warning("download.failed", "\(title) failed: \(download.trouble?.message ?? "")", about)
     case .pending, .downloading, .paused, .cancelled:
@@ -242,11 +244,23 @@ final class Box {
   /// Whether bytes went out to a player during the last seconds.
   var isPlaying: Bool { lastPlay > 0 && EventLoop.now.milliseconds < lastPlay + 5000 }
 
+  /// How many downloads are being watched. A player takes a good deal at once and then shows it.
+  var viewers: Int {
+    let now = EventLoop.now.milliseconds
+    return watched.values.count { now < $0 + Self.attention }
+  }
+
+  /// How long after its last byte a player counts as watching, in milliseconds.
+  private static let attention: UInt64 = 30_000
+
   /// Hands the plays since the last time to the ledger.
   func flushPlays() {
     guard !plays.isEmpty else { return }
     playTimer.stop()
     let drained = plays.drain()
+    let now = EventLoop.now.milliseconds
+    watched = watched.filter { now < $0.value + Self.attention }
+    for download in drained.keys { watched[download] = now }
     writer.submit { ledger, tx, change in
       try ledger.touch(drained, in: tx, &change)
     } done: { [log] result in

@@ -1,6 +1,7 @@
 // `larder verify`: ledger, disk and checksums compared, with a daemon or without one, and mended when asked to.
 
 import ArgumentParser
+import CSystem
 import Cache
 import Configuration
 import Glibc
@@ -151,34 +152,6 @@ struct Verify: ParsableCommand {
       InspectionSummary(tally: inspection.tally, duration: Clock.steady.milliseconds - began.milliseconds), report)
     return inspection.tally.differences == 0
   }
-}
-
-/// The user whom the data directory belongs to, for a command that root has started: what root made there, the daemon
-/// could not open.
-private struct Owner {
-  private let user: uid_t
-  private let group: gid_t
-
-  /// Nil when there is nothing to change: this is not root, or root owns it.
-  init?(of path: String) throws(StartFailure) {
-    guard geteuid() == 0 else { return nil }
-    var status = stat()
-    guard unsafe stat(path, &status) == 0 else {
-      throw .configuration("storage.path: \(DiskError("look at \(path)", errno))")
-    }
-    guard status.st_uid != 0 else { return nil }
-    (user, group) = (status.st_uid, status.st_gid)
-  }
-
-  /// Works as that user from now on, for good (`setuid(2)`).
-  func become() throws(StartFailure) {
-    guard setgroups(0, nil) == 0, setgid(group) == 0, setuid(user) == 0 else {
-      throw .fault("\(DiskError("work as the owner of the data directory", errno))")
-    }
-  }
-
-  /// Gives a file to that user that may have been made a moment ago.
-  func take(_ name: String, below path: String) { _ = unsafe lchown("\(path)/\(name)", user, group) }
 }
 
 /// Standard output for lines, and a progress on standard error when that is a terminal.

@@ -143,8 +143,9 @@ enum Metric: Int, CaseIterable, Sendable {
         "Requests to the origin that failed, by what the failure means.")
     case .evictions:
       Definition(
-        "larder_evictions_total", .counter, label: Label("cause", ["quota", "room", "unowned"]),
-        "Downloads removed for their user's quota or the box's room, and whole objects that no one owned.")
+        "larder_evictions_total", .counter, label: Label("cause", ["quota", "room", "unowned", "administrator"]),
+        "Downloads removed for their user's quota, the box's room or by an administrator, and whole objects that no one owned."
+      )
     case .quotaBytes:
       Definition(
         "larder_quota_bytes", .gauge, unit: "bytes", label: Label("state", ["limit", "used", "reserved"]),

@@ -36,15 +36,20 @@ final class QuotaSums {
     var sums = Sums()
     var user: UserID?
     while true {
-      guard
-        let (usages, more) = try? box.read({ ledger, tx in try ledger.usages(after: user, limit: Self.page, in: tx) })
-      else {
+      do {
+        let more = try box.read { ledger, tx in
+          let (usages, more) = try ledger.usages(after: user, limit: Self.page, in: tx)
+          for (user, usage) in usages {
+            sums.add(usage, limit: try ledger.limit(of: user, under: box.policy, in: tx).bytes)
+          }
+          user = usages.last?.user
+          return more
+        }
+        guard more, user != nil else { break }
+      } catch {
         last = nil
         return
       }
-      for (user, usage) in usages { sums.add(usage, limit: box.policy.quota(of: user)) }
-      user = usages.last?.user
-      guard more, user != nil else { break }
       // Whoever plays gets the next turn.
       do { try await EventLoop.sleep(for: .zero) } catch { return }
     }

@@ -12,6 +12,8 @@ protocol RequestClient: AnyObject, Sendable {
   func watchForLeaving()
   /// The request is this user's.
   func isOf(_ user: UserID)
+  /// The number of the user whose process asks; nil over the network.
+  var peerUser: UInt32? { get }
 }
 
 /// A request with everything that outlives the buffer it was read from.
@@ -70,6 +72,8 @@ enum Reply: Sendable {
   case bytes(Status, MediaType, [UInt8], [Field] = [])
   /// A title's bytes; the request's own head says which of them.
   case play(Playable)
+  /// A file of the page; the request's own head says whether it is wanted.
+  case page(PageFile)
   /// What is made while it is sent: events, lines.
   case stream(any AnswerStream)
 
