@@ -104,9 +104,12 @@ final class Daemon {
         box.committed(change)
       }
     }
+    tellRequests()
     metrics.read(.connections) { [weak server] in [server?.count] }
     metrics.read(.logLinesDropped) { [LogQueue.standardError.dropped] }
     metrics.read(.storageFreeBytes) { [volume] in [volume.freeBytes] }
+    metrics.read(.storageCapacityBytes) { [weak box] in [box?.capacity] }
+    metrics.read(.storageReserveBytes) { [weak box] in [box?.policy.reserve] }
     metrics.read(.storageBytes) { [weak box] in
       let usage = try? box?.read { ledger, tx in try ledger.boxUsage(in: tx) }
       return [usage?.complete, usage?.filling, usage?.discarded]
@@ -215,6 +218,7 @@ final class Daemon {
     settings = fresh
     overview.configuration = fresh.configuration
     log.use(LogSettings(fresh.configuration.log))
+    tellRequests()
     writer.use(fresh.policy)
     box.policy = fresh.policy
     box.door = Door(rules: fresh.rules, keys: fresh.keys, linkSecret: fresh.secret)
@@ -238,6 +242,11 @@ final class Daemon {
     }
     for warning in fresh.warnings { log.warning("configuration", warning) }
     for key in kept { log.warning("configuration", "\(key) cannot change while running; restart larder for it") }
+  }
+
+  /// Has the log tell of requests, when it is to.
+  private func tellRequests() {
+    for server in [server, adminServer] { server.requestLog = log.tellsRequests ? log : nil }
   }
 
   var configuration: Configuration { settings.configuration }

@@ -35,13 +35,18 @@ extension API {
     let wish = StartRequest(
       user: user, title: title, key: key, bucket: box.origin.bucket, found: found, trouble: trouble,
       revived: failed?.id, administrator: administrator)
-    let outcome = try await box.change { ledger, tx, change in try ledger.start(wish, in: tx, &change) }
+    let (outcome, held) = try await box.change { ledger, tx, change in
+      let outcome = try ledger.start(wish, in: tx, &change)
+      guard case .created(let download) = outcome else { return (outcome, StoredObject?.none) }
+      return (outcome, try ledger.object(download.object, in: tx))
+    }
     switch outcome {
     case .refused(let refusal): throw Rejection.refused(refusal)
     case .crowded(let limit): throw Rejection.tooManyDownloads(limit)
     case .gone: throw Rejection.notFound
     case .existing(let download): return (try await settled(download), false)
     case .created(let download):
+      box.metrics.count(.starts, held?.state == .complete ? "hit" : held?.owners ?? 0 > 1 ? "partial" : "miss")
       let now = try await settled(download)
       box.log.info(
         "download.start", "\(title.contentID) in \(title.quality) was asked for",

@@ -18,6 +18,7 @@ extension API {
     } else {
       user = try admit(link: request.parameter("token") ?? "", to: record)
     }
+    request.client.isOf(user)
     guard let download = record, download.user == user, download.isLive else { throw Rejection.notFound }
     guard download.isPlayable else { throw Rejection.notReady(download.status) }
     let playable: Playable

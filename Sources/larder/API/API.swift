@@ -44,6 +44,7 @@ final class API: RequestHandler {
     }
     let plan = unsafe playable.plan(head, in: bytes)
     guard playable.isReady(for: plan) else { return false }
+    connection.isOf(user)
     playable.carryOut(plan, isHead: head.method == .head, on: connection)
     return true
   }
@@ -68,7 +69,7 @@ final class API: RequestHandler {
     case ["metrics"]:
       guard request.method == .get || request.method == .head else { throw Rejection.methodNotAllowed([.get, .head]) }
       try box.door.admitAdmin(request)
-      return box.metrics.reply()
+      return await box.scrape()
     case let path where path.count == 4 && path[0...1] == ["api", "downloads"] && path[3] == "play":
       guard request.method == .get || request.method == .head else { throw Rejection.methodNotAllowed([.get, .head]) }
       return try await play(request, id: segments[2])
@@ -85,6 +86,7 @@ final class API: RequestHandler {
     // Strangers learn nothing of what is there.
     let isAdministration = segments.count > 1 && segments[1] == "admin"
     let user = isAdministration ? try box.door.admitAdmin(request) : try box.door.admit(request)
+    request.client.isOf(user)
     let actions = isAdministration ? administration(segments) : actions(segments)
     guard !actions.isEmpty else { throw Rejection.nothingHere("there is no such resource; see the API reference") }
     let wanted = request.method == .head ? .get : request.method

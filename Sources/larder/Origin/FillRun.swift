@@ -182,6 +182,7 @@ final class FillRun: ChunkTransferOwner {
     origin.heard(outcome)
     if outcome == .delivered, let measure = transfer.measure {
       fill.measured(wait: measure.wait, bytes: measure.bytes, duration: measure.duration)
+      origin.metrics.observe(.chunkTime, microseconds: Int(measure.duration * 1e6))
     }
     let block = transfer.span.blocks.lowerBound + arrived
     if arrived < transfer.span.blocks.count, !transfer.unfinished.isEmpty { starts[block] = transfer.unfinished }

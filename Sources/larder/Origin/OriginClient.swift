@@ -22,7 +22,7 @@ final class OriginClient {
   let metrics: Metrics
   private let transfers: Transfers
   private let log: EventLog
-  private var settings: OriginSettings
+  private(set) var settings: OriginSettings
   private var signer: SignatureV4?
   /// Where and by which clock to ask, as the answers have taught.
   private var route: Route
@@ -252,7 +252,7 @@ final class OriginClient {
   // MARK: Asking
 
   /// Asks, and asks again where and when the answer says so, as far as that is allowed.
-  private func ask(
+  func ask(
     _ request: ObjectRequest, bodyLimit: Int, quickly: Bool = true
   ) async throws(CurlError) -> (head: TransferHead, body: [UInt8]) {
     for _ in 1..<Self.tries {
@@ -280,7 +280,7 @@ final class OriginClient {
   }
 
   /// - Parameter body: nil for an answer to HEAD.
-  private func failure(_ head: TransferHead, _ body: [UInt8]?) -> OriginFailure {
+  func failure(_ head: TransferHead, _ body: [UInt8]?) -> OriginFailure {
     OriginFailure(
       status: head.status, error: body.map(Self.scan), region: mark.endpoint.region, now: seconds,
       header: head.joined)

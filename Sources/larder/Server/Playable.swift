@@ -164,6 +164,7 @@ final class Playable {
     _ fields: (inout ResponseHead) -> Void
   ) {
     guard range != nil || parts != nil else { return head(status, connection, now, fields) }
+    connection.playBegins(isWhole: reader.map { $0.state == .complete } ?? true)
     let scratch = unsafe connection.scratch
     let length = render(status, connection, now, fields)
     if let range, range.count < Self.smallBody, reader?.isVerified(range.first...range.last) ?? true {
@@ -171,7 +172,7 @@ final class Playable {
         file.descriptor, scratch.baseAddress! + length, range.count, off_t(range.first))
       if got == range.count {
         sent(got, to: range.first + got)
-        connection.metrics?.count(.playBytes, by: got)
+        connection.played(got)
         return unsafe connection.send(UnsafeRawBufferPointer(rebasing: scratch[..<(length + got)]))
       }
     }
@@ -192,7 +193,7 @@ final class Playable {
   private func render(
     _ status: Status, _ connection: HTTPConnection, _ now: Int, _ fields: (inout ResponseHead) -> Void
   ) -> Int {
-    connection.metrics?.answered(status)
+    connection.answered(status)
     let room = unsafe UnsafeMutableRawBufferPointer(rebasing: connection.scratch[..<Self.headRoom])
     var head = unsafe ResponseHead(status, into: room)
     unsafe HTTPServer.date(now).withUnsafeBytes { unsafe head.append("Date", verbatim: $0) }
