@@ -5,9 +5,13 @@
 #pragma once
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
+#include <linux/capability.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <stdint.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/statvfs.h>
@@ -23,6 +27,14 @@ extern int renameat2(int from, const char *name, int to, const char *fresh, unsi
 extern int sync_file_range(int file, off_t offset, off_t count, unsigned int flags);
 extern int syncfs(int descriptor);
 extern int pthread_setname_np(pthread_t thread, const char *name);
+/// The part of glibc's dl_phdr_info that every version has.
+struct larder_loaded {
+  ElfW(Addr) address;
+  const char *name;
+  const ElfW(Phdr) *segments;
+  ElfW(Half) count;
+};
+extern int dl_iterate_phdr(int (*visit)(struct larder_loaded *, size_t, void *), void *context);
 #ifndef RWF_NOWAIT
 #define RWF_NOWAIT 0x00000008
 #endif
@@ -85,6 +97,25 @@ static inline void larder_limit_heaps(int bytes, int kept, int arenas) {
   mallopt(M_ARENA_MAX, arenas);
 }
 
+static inline int larder_unmap_code_of(struct larder_loaded *loaded, size_t size, void *page) {
+  uintptr_t mask = ~(*(uintptr_t *)page - 1);
+  for (const ElfW(Phdr) *segment = loaded->segments; segment < loaded->segments + loaded->count; segment++) {
+    // What may be written to differs from its file.
+    if (segment->p_type != PT_LOAD || segment->p_flags & PF_W) continue;
+    uintptr_t start = (loaded->address + segment->p_vaddr) & mask;
+    uintptr_t end = (loaded->address + segment->p_vaddr + segment->p_memsz + ~mask) & mask;
+    madvise((void *)start, end - start, MADV_DONTNEED);
+  }
+  return 0;
+}
+
+/// dl_iterate_phdr(3), madvise(2): the pages of code and constants, of the program and its libraries, leave this process and
+/// come back, most of them from the page cache, as they are used.
+static inline void larder_unmap_code(void) {
+  uintptr_t page = sysconf(_SC_PAGESIZE);
+  dl_iterate_phdr(larder_unmap_code_of, &page);
+}
+
 /// renameat2(2) with RENAME_NOREPLACE: what stands at the new name stays, and the answer is -EEXIST.
 static inline int larder_rename_new(int from, const char *name, int to, const char *fresh) {
   return renameat2(from, name, to, fresh, 1) < 0 ? -errno : 0;
@@ -93,6 +124,18 @@ static inline int larder_rename_new(int from, const char *name, int to, const ch
 /// syncfs(2); 0 or -errno.
 static inline int larder_sync_whole(int descriptor) {
   return syncfs(descriptor) < 0 ? -errno : 0;
+}
+
+/// setuid(2) for good, and with it every capability is given up but one, where `path` cannot be reached without it: the
+/// right to look into folders (CAP_DAC_READ_SEARCH, capabilities(7)). Of the threads only this one has that, and those that
+/// it starts. 0 or -errno.
+static inline int larder_become(uid_t user, const char *path) {
+  if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 || setuid(user) < 0) return -errno;
+  struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  struct __user_cap_data_struct sets[2] = {{0, 0, 0}, {0, 0, 0}};
+  // What access(2) finds, it finds without capabilities.
+  if (access(path, X_OK) < 0) sets[0].permitted = sets[0].effective = 1u << CAP_DAC_READ_SEARCH;
+  return syscall(SYS_capset, &header, sets) < 0 ? -errno : 0;
 }
 
 /// The file system's number by fstatfs(2); 0 when it cannot be asked.

@@ -118,7 +118,8 @@ final class Daemon {
   /// - Parameter passed: sockets of the service manager; used instead of `server.listen`.
   func start(passed: [Int32] = []) async throws {
     let passed = try adopt(passed)
-    let listeners = try listen(passed.filter { $0.localAddress.path == nil })
+    let network = passed.filter { $0.localAddress.path == nil }
+    let listeners = try listen(network)
     let adminListeners = administer(passed.filter { $0.localAddress.path != nil })
     takeUp()
     await box.catalogue.use(
@@ -133,7 +134,10 @@ final class Daemon {
       adminServer.serve(listener)
       tell(listener)
     }
-    for warning in settings.warnings + [shortOfDescriptors].compactMap({ $0 }) { log.warning("configuration", warning) }
+    let unused = network.isEmpty ? nil : unusedListen(network.map(\.localAddress))
+    for warning in settings.warnings + [shortOfDescriptors, unused].compactMap({ $0 }) {
+      log.warning("configuration", warning)
+    }
     fills.schedule()
     scrub.start()
   }
@@ -150,6 +154,15 @@ final class Daemon {
 
   private func tell(_ listener: Listener) {
     log.notice("listening", "listening on \(listener.localAddress)", [.address: "\(listener.localAddress)"])
+  }
+
+  /// Who set `server.listen` and got sockets from the service manager should know why it listens elsewhere.
+  private func unusedListen(_ passed: [SocketAddress]) -> String? {
+    let wanted = settings.configuration.server.listen
+    guard wanted != Configuration.defaults.server.listen,
+      !wanted.allSatisfy({ address in passed.contains { $0.description == address.description } })
+    else { return nil }
+    return "server.listen is not used: systemd passes the sockets in; change ListenStream= of larder.socket instead"
   }
 
   private func adopt(_ passed: [Int32]) throws -> [Listener] {
@@ -228,6 +241,9 @@ final class Daemon {
   }
 
   var configuration: Configuration { settings.configuration }
+
+  /// What it is doing.
+  func status() async -> StatusLine { await StatusLine(of: box) }
 
   /// Stops accepting, lets open responses finish, makes every finished chunk durable.
   func stop() async {

@@ -12,6 +12,8 @@ enum Limits {
   static let stallMilliseconds: UInt64 = 10_000
   /// How long a request may be on its way before it may be dropped for a newcomer.
   static let arrivalMilliseconds: UInt64 = 1000
+  /// How long a new connection may wait with its first request when the box stops.
+  static let firstRequestMilliseconds: UInt64 = 2000
   /// How often the connections are looked through for some that may go, at the most.
   static let reclaimMilliseconds: UInt64 = 100
   /// What all connections together may hold in memory, beyond `ownBytes` each.

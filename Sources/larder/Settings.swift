@@ -161,10 +161,17 @@ extension OriginSettings {
     }
   }
 
+  /// The unit passes a blank file where the administrator has given no credentials (`SetCredential=`).
+  private static func isBlank(_ path: String) -> Bool {
+    SmallFile.read(path, limit: 16)?.allSatisfy { $0 <= UInt8(ascii: " ") } ?? false
+  }
+
   /// `credentials_file`, else `$CREDENTIALS_DIRECTORY/origin`, else `AWS_*`, else none: a public bucket.
   private static func credentials(_ origin: Configuration.Origin) throws(SettingProblem) -> Credentials? {
     var path = origin.credentialsFile
-    if path.isEmpty, let folder = environment("CREDENTIALS_DIRECTORY"), unsafe access("\(folder)/origin", F_OK) == 0 {
+    if path.isEmpty, let folder = environment("CREDENTIALS_DIRECTORY"), unsafe access("\(folder)/origin", F_OK) == 0,
+      !isBlank("\(folder)/origin")
+    {
       path = "\(folder)/origin"
     }
     do {

@@ -16,9 +16,23 @@ final class Systemd {
     socket = path.isEmpty ? -1 : Glibc.socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
   }
 
-  func ready(_ status: String) { notify("READY=1\nSTATUS=\(status)") }
+  /// Ready, at first or again after a reload.
+  func ready() { notify("READY=1") }
 
-  func status(_ status: String) { notify("STATUS=\(status)") }
+  /// Tells what `status` comes to whenever it has become something else, until the task is cancelled.
+  func follow(_ status: @EventLoop () async -> String) async {
+    guard socket >= 0 else { return }
+    var told = ""
+    while true {
+      let now = await status()
+      if Task.isCancelled { return }
+      if now != told { notify("STATUS=\(now)") }
+      told = now
+      do { try await EventLoop.sleep(for: Self.statusPeriod) } catch { return }
+    }
+  }
+
+  private static let statusPeriod = Duration.seconds(5)
 
   func reloading() {
     var time = timespec()

@@ -132,23 +132,42 @@ import Testing
     #expect(Set(Setting.all.map(\.key)).count == Setting.all.count)
   }
 
-  /// `LARDER_UPDATE=1 swift test --filter DefaultsTests` writes the file anew after the table has changed.
-  @Test func theFileAsShippedIsWhatTheTableRenders() throws {
+  /// A file of the repository, written anew first when `LARDER_UPDATE` is set.
+  ///
+  /// `LARDER_UPDATE=1 swift test --filter DefaultsTests` is for after the table has changed.
+  private func shipped(_ name: String, updatedTo rendered: String) throws -> (path: String, text: String) {
     let root = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(3)
-    let path = root.joined(separator: "/") + "/etc/larder.toml"
+    let path = root.joined(separator: "/") + "/" + name
     if unsafe getenv("LARDER_UPDATE") != nil {
       let file = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o644)
-      let text = Array(Configuration.defaultFile().utf8)
+      let text = Array(rendered.utf8)
       let written = unsafe text.withUnsafeBytes { unsafe write(file, $0.baseAddress, $0.count) }
       try #require(written == text.count && close(file) == 0)
     }
-    let shipped = try String(decoding: readConfigurationFile(path), as: UTF8.self)
+    return (path, try String(decoding: readConfigurationFile(path), as: UTF8.self))
+  }
+
+  @Test func theFileAsShippedIsWhatTheTableRenders() throws {
+    let (path, shipped) = try shipped("etc/larder.toml", updatedTo: Configuration.defaultFile())
     #expect(shipped == Configuration.defaultFile())
     #expect(try Configuration.load(path: path) == .defaults)
     #expect(shipped.split(separator: "\n").allSatisfy { $0.count <= 80 })
     for setting in Setting.all where !setting.defaultText.isEmpty {
       #expect(shipped.contains("\n\(setting.name) = \(setting.defaultText)\n"))
     }
+  }
+
+  @Test func theManualPageAsShippedIsWhatTheTableRenders() throws {
+    let page = try shipped("etc/man/larder.toml.5", updatedTo: Configuration.manual()).text
+    #expect(page == Configuration.manual())
+    let lines = page.split(separator: "\n")
+    for setting in Setting.all {
+      #expect(lines.contains { $0.hasPrefix("\\fB\(setting.name)\\fR") }, "\(setting.key)")
+    }
+    for section in Setting.sections { #expect(lines.contains(".SH [\(section.name)]")) }
+    // Only requests begin with a full stop or an apostrophe, and those that are used are man(7)'s.
+    let requests = Set(lines.filter { $0.hasPrefix(".") || $0.hasPrefix("'") }.map { $0.prefix { $0 != " " } })
+    #expect(requests.isSubset(of: [".TH", ".SH", ".TP", ".PP", ".br", ".I", ".BR"]))
   }
 
   @Test func theReferenceNamesEveryKey() {

@@ -27,13 +27,16 @@ import Testing
     deinit { close(descriptor) }
 
     /// Waits until a message says so.
-    func wait(for line: String) throws {
-      try eventually("\(line) among \(messages)") {
+    func wait(for line: String) throws { try wait(line) { $0 == line } }
+
+    /// Waits for a line of a message.
+    func wait(_ what: String, _ isIt: (Substring) -> Bool) throws {
+      try eventually("\(what) among \(messages)") {
         var buffer = [UInt8](repeating: 0, count: 4096)
         while case let count = unsafe recv(descriptor, &buffer, buffer.count, Int32(MSG_DONTWAIT)), count > 0 {
           messages.append(String(decoding: buffer[..<count], as: UTF8.self))
         }
-        return messages.contains { $0.split(separator: "\n").contains(Substring(line)) } ? true : nil
+        return messages.contains { $0.split(separator: "\n").contains(where: isIt) } ? true : nil
       }
     }
   }
@@ -55,5 +58,33 @@ import Testing
     }
     #expect(try box.terminate() == .exited(0))
     try manager.wait(for: "STOPPING=1")
+  }
+
+  @Test("it says in one line what it is doing")
+  func status() throws {
+    let manager = try Manager()
+    let box = try Box(environment: ["NOTIFY_SOCKET": manager.path])
+    try manager.wait("nothing to do") { $0.hasPrefix("STATUS=nothing to do, ") && $0.hasSuffix(" free") }
+    let ann = try box.user("ann")
+    let title = Title(size: 1 << 20)
+    try box.origin.put(title)
+    #expect(try ann.play(ann.fetch(title)).status == 200)
+    try manager.wait("a viewer") { $0.hasPrefix("STATUS=1 viewer, ") }
+  }
+
+  @Test("who has connected just before it stops is answered")
+  func answersNewcomers() throws {
+    let manager = try Manager()
+    let box = try Box(environment: ["NOTIFY_SOCKET": manager.path])
+    try manager.wait(for: "READY=1")
+    // The second is accepted after the first, which is answered.
+    let newcomer = try Connection(port: box.port)
+    #expect(try box.ask("GET", "/healthz").status == 200)
+    box.program?.signal(SIGTERM)
+    try manager.wait(for: "STOPPING=1")
+    try newcomer.send(request("GET", "/healthz"))
+    #expect(try newcomer.receiveHead().status == 200)
+    newcomer.close()
+    #expect(try box.program?.wait() == .exited(0))
   }
 }

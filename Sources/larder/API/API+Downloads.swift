@@ -121,21 +121,51 @@ extension API {
     return .bytes(.ok, .json, body)
   }
 
-  /// `GET /api/downloads/storage`
-  func storage(_ request: APIRequest, _ user: UserID) throws -> Reply {
-    let (usage, limit) = try box.read { ledger, tx in
-      (try ledger.usage(of: user, in: tx), try ledger.limit(of: user, under: box.policy, in: tx).bytes)
+  /// `GET /api/downloads/storage`, with `needed_bytes` also what a new title of that size would come to.
+  func storage(_ request: APIRequest, _ user: UserID) async throws -> Reply {
+    guard let text = request.parameter("needed_bytes") else {
+      let (usage, limit) = try box.read { ledger, tx in
+        (try ledger.usage(of: user, in: tx), try ledger.limit(of: user, under: box.policy, in: tx).bytes)
+      }
+      return .bytes(.ok, .json, DownloadView.json { write(usage, limit, to: &$0) })
     }
-    return .bytes(.ok, .json, DownloadView.json { write(usage, limit, to: &$0) })
+    guard let needed = Int(text), text.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
+      needed <= StoredObject.largestSize
+    else { throw Rejection.invalid("needed_bytes must be a number from 0 to \(StoredObject.largestSize)") }
+    // On the writer's thread, as a start is decided: it may look at as many downloads, and nothing of it is written.
+    let (usage, limit, prospect) = try await box.change { ledger, tx, change in
+      (
+        try ledger.usage(of: user, in: tx), try ledger.limit(of: user, under: change.policy, in: tx).bytes,
+        try ledger.prospect(of: needed, for: user, in: tx, change)
+      )
+    }
+    return .bytes(.ok, .json, DownloadView.json { write(usage, limit, prospect, to: &$0) })
   }
 
-  private func write(_ usage: Usage, _ limit: Int?, to writer: inout JSONWriter) {
+  private func write(_ usage: Usage, _ limit: Int?, _ prospect: Prospect? = nil, to writer: inout JSONWriter) {
     writer.object { writer in
       writer.field("limit_bytes", limit)
       writer.field("used_bytes", usage.used)
       writer.field("reserved_bytes", usage.reserved)
       writer.field("available_bytes", limit.map { max(0, $0 - usage.total) })
+      if let prospect { write(prospect, to: &writer) }
     }
+  }
+
+  private func write(_ prospect: Prospect, to writer: inout JSONWriter) {
+    writer.field("fits", prospect.fits)
+    writer.field(
+      "would_evict",
+      array: { writer in
+        for download in prospect.evicted {
+          writer.object { writer in
+            writer.field("id", download.id.description)
+            writer.field("content_id", download.title.contentID)
+            writer.field("quality", download.title.quality)
+            writer.field("bytes", download.totalBytes ?? 0)
+          }
+        }
+      })
   }
 
   /// `GET /api/downloads/{id}`: a deleted one stays readable.

@@ -74,6 +74,11 @@ final class API: RequestHandler {
       return try await play(request, id: segments[2])
     default: break
     }
+    if let file = PageFile.at(segments) {
+      guard request.method == .get || request.method == .head else { throw Rejection.methodNotAllowed([.get, .head]) }
+      await turns.wait(nil)
+      return .page(file)
+    }
     guard segments.first == "api" else {
       throw Rejection.nothingHere("there is nothing at this path; the API is below /api")
     }
@@ -118,7 +123,7 @@ final class API: RequestHandler {
     case 3 where segments[1] == "downloads":
       switch segments[2] {
       case "start": [(.post, { try await self.start($0, $1) })]
-      case "storage": [(.get, { try self.storage($0, $1) })]
+      case "storage": [(.get, { try await self.storage($0, $1) })]
       case "events": [(.get, { try self.follow($0, $1) })]
       case let id: [(.get, { try self.show($1, id) }), (.delete, { try await self.wish(.cancel, $1, id, "cancel") })]
       }

@@ -32,6 +32,8 @@ final class Box {
   private var unreadable: Set<String> = []
   /// On the loop's clock; 0 before the first.
   private var lastPlay: UInt64 = 0
+  /// Who played lately, and when by the loop's clock.
+  private var watched: [DownloadID: UInt64] = [:]
 
   init(
     writer: LedgerWriter, volume: Volume, origin: OriginClient, fills: Fills, catalogue: Catalogue, door: Door,
@@ -55,6 +57,7 @@ final class Box {
     titles.played = { [unowned self] in played($0) }
     fills.heardOfBlocks = { [unowned self] in titles.heardOfBlocks(of: $0) }
     fills.willDecide = { [unowned self] in flushPlays() }
+    fills.isAnythingPlayed = { [unowned self] in !titles.viewers.isEmpty }
     fills.rate.somebodyPlays = { [unowned self] in isPlaying }
     events.currentViews = { [unowned self] user in
       let filter = DownloadFilter(statuses: [.pending, .downloading, .paused], limit: UserBounds().unfinished)
@@ -208,11 +211,23 @@ final class Box {
   /// Whether bytes went out to a player during the last seconds.
   var isPlaying: Bool { lastPlay > 0 && EventLoop.now.milliseconds < lastPlay + 5000 }
 
+  /// How many downloads are being watched. A player takes a good deal at once and then shows it.
+  var viewers: Int {
+    let now = EventLoop.now.milliseconds
+    return watched.values.count { now < $0 + Self.attention }
+  }
+
+  /// How long after its last byte a player counts as watching, in milliseconds.
+  private static let attention: UInt64 = 30_000
+
   /// Hands the plays since the last time to the ledger.
   func flushPlays() {
     guard !plays.isEmpty else { return }
     playTimer.stop()
     let drained = plays.drain()
+    let now = EventLoop.now.milliseconds
+    watched = watched.filter { now < $0.value + Self.attention }
+    for download in drained.keys { watched[download] = now }
     writer.submit { ledger, tx, change in
       try ledger.touch(drained, in: tx, &change)
     } done: { [log] result in

@@ -1,10 +1,12 @@
 // Whom a command works as: root may do everything, and what root makes the daemon cannot open.
 
+import CSystem
 import Glibc
 
 /// The user whom the data directory belongs to, for a command that root has started: what root made there, the daemon
 /// could not open.
 struct Owner {
+  private let path: String
   private let user: uid_t
   private let group: gid_t
 
@@ -16,12 +18,13 @@ struct Owner {
       throw .configuration("storage.path: \(DiskError("look at \(path)", errno))")
     }
     guard status.st_uid != 0 else { return nil }
-    (user, group) = (status.st_uid, status.st_gid)
+    (self.path, user, group) = (path, status.st_uid, status.st_gid)
   }
 
-  /// Works as that user from now on, for good (`setuid(2)`).
+  /// Works as that user from now on, for good (`setuid(2)`). The data of a `DynamicUser=` lies below a folder that is
+  /// root's alone, and the way through that stays open.
   func become() throws(StartFailure) {
-    guard setgroups(0, nil) == 0, setgid(group) == 0, setuid(user) == 0 else {
+    guard setgroups(0, nil) == 0, setgid(group) == 0, unsafe larder_become(user, path) == 0 else {
       throw .fault("\(DiskError("work as the owner of the data directory", errno))")
     }
   }

@@ -1,6 +1,7 @@
 // `larder verify`: ledger, disk and checksums compared, with a daemon or without one, and mended when asked to.
 
 import ArgumentParser
+import CSystem
 import Cache
 import Configuration
 import Glibc

@@ -69,6 +69,8 @@ enum Reply: Sendable {
   case bytes(Status, MediaType, [UInt8], [Field] = [])
   /// A title's bytes; the request's own head says which of them.
   case play(Playable)
+  /// A file of the page; the request's own head says whether it is wanted.
+  case page(PageFile)
   /// What is made while it is sent: events, lines.
   case stream(any AnswerStream)
 

@@ -79,11 +79,17 @@ extension HTTPConnection {
 
   // MARK: The end
 
-  /// The server is going: idle connections close now, busy ones after their answer.
+  /// The server is going: idle connections close now, busy ones after their answer. What a client has sent is read first,
+  /// and who has only just connected gets a moment for the request: to be accepted and dropped is to be refused.
   func drain() {
     keepsAlive = false
     switch state {
-    case .head where isIdle, .streaming: close()
+    case .head where isIdle && !isResting:
+      readable()
+      guard case .head = state, isIdle else { return }
+      let moment = progressed + Limits.firstRequestMilliseconds
+      if isNew, EventLoop.now.milliseconds < moment { deadline = moment } else { close() }
+    case .streaming: close()
     default: break
     }
   }

@@ -100,6 +100,7 @@ extension HTTPConnection {
   /// A head is complete.
   private func headArrived(_ bytes: UnsafeRawBufferPointer) {
     isIdle = false
+    isNew = false
     keepsAlive = server.head.keepsAlive && !server.isDraining
     mustSayKept = server.head.version == .http10
     let reader = BodyReader(server.head.framing)

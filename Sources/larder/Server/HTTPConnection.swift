@@ -33,6 +33,8 @@ final class HTTPConnection: RequestClient {
   var input: [UInt8] = []
   /// Whether no byte of a next request has come yet.
   var isIdle = true
+  /// Whether no request has come at all.
+  var isNew = true
   /// Whether whole requests wait in `input` for the next turn of the loop.
   var isResting = false
   /// Milliseconds of the loop's clock; 0 for none.
@@ -151,6 +153,7 @@ final class HTTPConnection: RequestClient {
         _ = unsafe RequestParser.parse(bytes, into: &head)
         unsafe playable.answer(head, in: bytes, on: self)
       }
+    case .page(let file): file.answer(request, on: self)
     case .stream(let stream): begin(stream, isHead: request.method == .head)
     }
   }

@@ -56,10 +56,12 @@ final class Playable {
   ) {
     let object = reader.object
     let seconds = object.origin.lastModifiedSeconds
+    // A film that is none must not act as the box's own page.
+    let named = MediaType(fileExtension: download.fileExtension)
     self.init(
       etag: object.origin.version.etag, size: object.size,
       lastModified: Int(seconds > 0 ? seconds : object.created.milliseconds / 1000),
-      mediaType: MediaType(fileExtension: download.fileExtension), file: reader.file, reader: reader,
+      mediaType: named.isActive ? .octetStream : named, file: reader.file, reader: reader,
       user: download.user, viewer: Viewer(download, size: object.size, in: viewers)
     ) { [id = download.id] in played(id) }
   }

@@ -295,10 +295,18 @@ final class Volume: Sendable {
     DigestRun(of: object, in: file, on: digester)
   }
 
+  /// Has memory forget durable bytes, for what others play.
+  func forget(_ bytes: Range<Int>, of file: ObjectFile) { digester.post { file.forget(bytes) } }
+
   // MARK: Room
 
   /// Bytes free for us on the file system (`fstatvfs(3)`); nil when it cannot be asked.
   var freeBytes: Int? { DataDirectory.freeBytes(root) }
+
+  /// The same without waiting for the file system where the caller runs.
+  nonisolated(nonsending) func askFreeBytes() async -> Int? {
+    await opener.run { [root] in DataDirectory.freeBytes(root) }
+  }
 }
 
 /// The rounds of the syncer that are under way, so that the transfers can be held back when the disk does not keep up.
