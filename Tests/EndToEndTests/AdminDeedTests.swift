@@ -140,7 +140,7 @@ import Testing
     #expect(try box.document("quota", "a/b c%", "3MB").limit_bytes?.int == 3_000_000)
     let users = try box.document("users").users?.array ?? []
     #expect(
-      users.contains { $0.user?.text == "a/b c%" && $0.downloads == .null && $0.used_bytes?.int == 0 }, "\(users)")
+      users.contains { $0.user?.text == "a/b c%" && $0.downloads?.int == 0 && $0.used_bytes?.int == 0 }, "\(users)")
     let verified = try box.verify()
     #expect(verified.isClean, "\(verified)")
   }

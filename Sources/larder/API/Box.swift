@@ -62,6 +62,7 @@ final class Box {
     titles.played = { [unowned self] in played($0) }
     fills.heardOfBlocks = { [unowned self] in titles.heardOfBlocks(of: $0) }
     fills.willDecide = { [unowned self] in flushPlays() }
+    fills.isAnythingPlayed = { [unowned self] in !titles.viewers.isEmpty }
     fills.rate.somebodyPlays = { [unowned self] in isPlaying }
     events.currentViews = { [unowned self] user in
       let filter = DownloadFilter(statuses: [.pending, .downloading, .paused], limit: UserBounds().unfinished)

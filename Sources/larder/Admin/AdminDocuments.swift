@@ -61,7 +61,7 @@ struct AdminDocuments {
   func account(of user: UserID, in tx: borrowing ReadTransaction) throws -> UserAccount {
     UserAccount(
       user: user, limit: try ledger.limit(of: user, under: policy, in: tx), usage: try ledger.usage(of: user, in: tx),
-      downloads: try ledger.counts(of: user, in: tx)?.live)
+      downloads: try ledger.counts(of: user, in: tx)?.live ?? 0)
   }
 
   // MARK: Downloads
@@ -106,8 +106,8 @@ struct UserAccount: Sendable, Equatable {
   let user: UserID
   let limit: UserLimit
   let usage: Usage
-  /// Live ones; nil when nobody has counted.
-  let downloads: Int?
+  /// Live ones.
+  let downloads: Int
 
   func write(to writer: inout JSONWriter) {
     writer.object { writer in

@@ -104,7 +104,7 @@ enum BoxText {
   }
 
   private static func users(_ status: JSONValue) -> String {
-    let connections = status.int("connections").map { "; \($0) connections" } ?? ""
+    let connections = status.int("connections").map { "; connections: \($0)" } ?? ""
     return "\(status.int("users") ?? 0)\(connections)"
   }
 
@@ -185,8 +185,9 @@ enum BoxText {
     return table
   }
 
-  /// A download's state in a few words: `downloading 42 %`, `completed, pinned`, `failed: content_not_found`.
+  /// A download's state in a few words: `downloading 42 %`, `completed, pinned`, `failed: content_not_found`, `evicted`.
   static func state(_ download: JSONValue) -> String {
+    if download["error"]?["code"]?.string == "evicted" { return "evicted" }
     let status = download.words("status")
     var words = status
     if ["pending", "downloading", "paused"].contains(status), download.double("progress") > 0 {

@@ -148,7 +148,8 @@ function drawFills(fills) {
       `${one.content_id} · ${one.quality}`,
       (one.users || []).join(', '),
       element('span', { class: 'with-bar' },
-        element('progress', { max: 100, value: one.progress, 'aria-label': `${one.content_id}, progress` }), percent(one.progress)),
+        element('progress', { max: 100, value: one.progress, 'aria-label': `${one.content_id}, progress` }),
+        percent(one.progress)),
       one.error ? reason(one.error.code).title : one.bytes_per_second ? rate(one.bytes_per_second) : one.status,
       one.eta_seconds ? duration(one.eta_seconds) : null,
     ])));
@@ -181,7 +182,9 @@ async function readUsers() {
     : table('Users and their quotas', ['User', 'Films', 'In use', 'Quota', 'Free'], users.map(one => [
       one.user, one.downloads,
       element('span', { class: 'with-bar' }, one.limit_bytes
-        ? element('meter', { max: one.limit_bytes, value: one.used_bytes + one.reserved_bytes, 'aria-label': `${one.user}, in use` }) : null,
+        ? element('meter', {
+          max: one.limit_bytes, value: one.used_bytes + one.reserved_bytes, 'aria-label': `${one.user}, in use`,
+        }) : null,
       bytes(one.used_bytes + one.reserved_bytes)),
       `${one.limit_bytes === null ? 'no limit' : bytes(one.limit_bytes)}${one.limit_from ? ` (${one.limit_from})` : ''}`,
       one.available_bytes === null ? null : bytes(one.available_bytes),

@@ -60,7 +60,9 @@ byID('sign-in-form').addEventListener('submit', event => {
   // A whole link is as good as its token.
   const token = (/#token=([^&\s]+)/.exec(text) || [null, text.replace(/^Bearer\s+/i, '')])[1];
   if (!looksLikeToken(token)) {
-    say(byID('sign-in-reason'), token ? 'That is not a token: it has three parts with dots between them, and was perhaps cut short.' : 'Paste your token first.');
+    say(byID('sign-in-reason'), token
+      ? 'That is not a token: it has three parts with dots between them, and was perhaps cut short.'
+      : 'Paste your token first.');
     byID('sign-in-reason').hidden = false;
     return byID('token').focus();
   }

@@ -42,7 +42,10 @@ export class Card {
   }
 
   get name() { return shelf.name(this.download.content_id); }
-  get isPlayable() { return this.download.status === 'completed' || (isMoving(this.download) && this.download.downloaded_bytes > 0); }
+
+  get isPlayable() {
+    return this.download.status === 'completed' || (isMoving(this.download) && this.download.downloaded_bytes > 0);
+  }
 
   makeButtons() {
     const path = suffix => `/api/downloads/${this.download.id}${suffix}`;
@@ -52,13 +55,16 @@ export class Card {
         if (error.status) shelf.refresh();
       }
     };
+    const labelled = (name, words, action) =>
+      button({ class: 'quiet labelled', title: words }, action, icon(name), element('span', {}, words));
     const small = (name, words, action) => button({ class: 'quiet icon-only', title: words }, action, icon(name));
     return {
       play: button({ class: 'primary' }, () => play(this.download), icon('play'), element('span')),
-      pause: button({ class: 'quiet labelled', title: 'Pause' }, act('POST', '/pause', 'paused'), icon('pause'), element('span', {}, 'Pause')),
-      resume: button({ class: 'quiet labelled', title: 'Resume' }, act('POST', '/resume', 'resumed'), icon('resume'), element('span', {}, 'Resume')),
+      pause: labelled('pause', 'Pause', act('POST', '/pause', 'paused')),
+      resume: labelled('resume', 'Resume', act('POST', '/resume', 'resumed')),
       retry: button({ class: 'primary' }, act('POST', '/retry', 'tried again'), icon('retry'), 'Try again'),
-      pin: small('pin', 'Pin', () => act(this.download.pinned ? 'DELETE' : 'PUT', '/pin', this.download.pinned ? 'unpinned' : 'pinned')()),
+      pin: small('pin', 'Pin', () =>
+        (this.download.pinned ? act('DELETE', '/pin', 'unpinned') : act('PUT', '/pin', 'pinned'))()),
       cancel: small('close', 'Cancel', () => this.end('cancel')),
       delete: small('delete', 'Delete', () => this.end('delete')),
     };
@@ -68,11 +74,13 @@ export class Card {
   async end(kind) {
     const { id, quality, total_bytes: size } = this.download;
     const name = this.name;
+    const leaves = size
+      ? `Its ${quality} film of ${bytes(size)} leaves this box. You can get it again while the internet is there.`
+      : 'It leaves this box.';
+    const isGivenUp = `What came in of it so far, ${bytes(this.download.downloaded_bytes)}, is given up.`;
     const isSure = await confirm(kind === 'delete'
-      ? { heading: `Delete ${name}?`, yes: 'Delete',
-        body: element('p', {}, size ? `Its ${quality} film of ${bytes(size)} leaves this box. You can get it again while the internet is there.` : 'It leaves this box.') }
-      : { heading: `Cancel ${name}?`, yes: 'Cancel it', no: 'Go on',
-        body: element('p', {}, `What came in of it so far, ${bytes(this.download.downloaded_bytes)}, is given up.`) });
+      ? { heading: `Delete ${name}?`, yes: 'Delete', body: element('p', {}, leaves) }
+      : { heading: `Cancel ${name}?`, yes: 'Cancel it', no: 'Go on', body: element('p', {}, isGivenUp) });
     if (!isSure) return;
     const neighbour = this.root.nextElementSibling || this.root.previousElementSibling;
     try {

@@ -16,7 +16,9 @@ const page = 48;
 
 let titles = null;
 let shown = page;
-const search = element('input', { id: 'search', type: 'search', autocomplete: 'off', spellcheck: 'false', placeholder: 'Title, series, words' });
+/// What is typed are names: nothing completes or corrects them.
+const verbatim = { autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false' };
+const search = element('input', { id: 'search', type: 'search', placeholder: 'Title, series, words', ...verbatim });
 const found = element('p', { class: 'hint', role: 'status' });
 const grid = element('div', { class: 'grid' });
 const more = button({ class: 'quiet', hidden: true }, () => {
@@ -28,9 +30,9 @@ const rows = new Map();
 export async function loadCatalogue() {
   let answer;
   try { answer = await ask('GET', '/api/catalog'); } catch (error) {
-    if (error.status === 404 && titles === null) drawForm();
-    else if (titles === null) root.replaceChildren(element('p', { class: 'hint' }, 'The catalogue cannot be read just now.'));
-    return;
+    if (titles !== null) return;
+    if (error.status === 404) return drawForm();
+    return root.replaceChildren(element('p', { class: 'hint' }, 'The catalogue cannot be read just now.'));
   }
   titles = answer.titles;
   for (const { content_id: id, title } of titles) if (typeof title === 'string' && title) shelf.names.set(id, title);
@@ -81,12 +83,14 @@ function card(title) {
     title.duration_seconds > 0 ? duration(title.duration_seconds) : null,
   ].filter(Boolean).join(' · ');
   return element('article', { class: 'card title', 'data-content': id },
-    element('div', { class: `cover ${tone(id)}`, 'aria-hidden': 'true' }, element('span', { class: 'figure' }, monogram(name))),
+    element('div', { class: `cover ${tone(id)}`, 'aria-hidden': 'true' },
+      element('span', { class: 'figure' }, monogram(name))),
     element('div', { class: 'body' },
       element('h3', {}, name),
       about ? element('p', { class: 'facts-line' }, about) : null,
-      typeof title.description === 'string' && title.description ? element('p', { class: 'description' }, title.description) : null,
-      element('ul', { class: 'qualities' }, Object.entries(title.qualities || {}).map(([quality, facts]) => row(id, quality, facts)))));
+      typeof title.description === 'string' && element('p', { class: 'description' }, title.description),
+      element('ul', { class: 'qualities' },
+        Object.entries(title.qualities || {}).map(([quality, facts]) => row(id, quality, facts)))));
 }
 
 function row(contentID, quality, facts) {
@@ -107,10 +111,12 @@ function row(contentID, quality, facts) {
         () => get(contentID, quality, facts), icon('resume'), 'Get'));
     } else if (mine.status === 'completed') {
       lines(words, bytes(mine.total_bytes), 'on the box');
-      place.replaceChildren(button({ class: 'primary', 'aria-label': `Play ${name} in ${quality}` }, () => play(shelf.of(contentID, quality)), icon('play'), 'Play'));
+      place.replaceChildren(button({ class: 'primary', 'aria-label': `Play ${name} in ${quality}` },
+        () => play(shelf.of(contentID, quality)), icon('play'), 'Play'));
     } else {
       lines(words, percent(Math.floor(mine.progress)), mine.status === 'paused' ? 'paused' : 'coming in');
-      place.replaceChildren(element('a', { class: 'button quiet', href: '#downloads', 'aria-label': `Show ${name} in my films` }, 'Show'));
+      place.replaceChildren(
+        element('a', { class: 'button quiet', href: '#downloads', 'aria-label': `Show ${name} in my films` }, 'Show'));
     }
     if (hadFocus) place.firstChild.focus();
   };
@@ -119,7 +125,9 @@ function row(contentID, quality, facts) {
   return made;
 }
 
-function lines(target, ...texts) { target.replaceChildren(...texts.filter(Boolean).map(text => element('span', {}, text))); }
+function lines(target, ...texts) {
+  target.replaceChildren(...texts.filter(Boolean).map(text => element('span', {}, text)));
+}
 
 // MARK: Getting one
 
@@ -159,8 +167,10 @@ async function start(contentID, quality) {
 // MARK: Without a catalogue
 
 function drawForm() {
-  const contentID = element('input', { id: 'content-id', name: 'content_id', required: true, maxlength: 128, autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false' });
-  const quality = element('input', { id: 'quality', name: 'quality', required: true, maxlength: 16, value: '720p', list: 'qualities', autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false' });
+  const contentID = element('input', { id: 'content-id', required: true, maxlength: 128, ...verbatim });
+  const quality = element('input', {
+    id: 'quality', required: true, maxlength: 16, value: '720p', list: 'qualities', ...verbatim,
+  });
   const submit = element('button', { type: 'submit', class: 'primary' }, icon('resume'), 'Get it');
   const form = element('form', { class: 'sheet form', novalidate: true, onsubmit: event => {
     event.preventDefault();
@@ -173,7 +183,8 @@ function drawForm() {
     element('p', { class: 'lead' }, 'This box has no catalogue. Your platform’s app shows the id of each film.'),
     element('div', { class: 'field' }, element('label', { for: 'content-id' }, 'Content id'), contentID),
     element('div', { class: 'field' }, element('label', { for: 'quality' }, 'Quality'), quality,
-      element('datalist', { id: 'qualities' }, ['360p', '480p', '720p', '1080p', '2160p'].map(value => element('option', { value })))),
+      element('datalist', { id: 'qualities' },
+        ['360p', '480p', '720p', '1080p', '2160p'].map(value => element('option', { value })))),
     submit);
   root.replaceChildren(form);
 }

@@ -82,10 +82,12 @@ function drawSpace() {
   ];
   const shown = amounts.filter(({ kind, value }) => value > 0 || kind === 'used' || (kind === 'free' && limit !== null));
   const heading = limit === null ? `${bytes(taken)} in use` : `${bytes(taken)} of ${bytes(limit)} in use`;
-  const removeAll = button({ class: 'quiet danger-text', id: 'delete-all', hidden: shelf.downloads.size === 0 }, deleteAll, 'Delete everything…');
+  const removeAll = button({ class: 'quiet danger-text', id: 'delete-all', hidden: shelf.downloads.size === 0 },
+    deleteAll, 'Delete everything…');
   const hadFocus = document.activeElement && document.activeElement.id === 'delete-all';
   space.replaceChildren(
-    element('div', { class: 'space-head' }, element('h2', { id: 'space-heading' }, 'Your space'), element('p', { class: 'amount' }, heading)),
+    element('div', { class: 'space-head' },
+      element('h2', { id: 'space-heading' }, 'Your space'), element('p', { class: 'amount' }, heading)),
     stackedBar(`${heading}: ${shown.map(({ words }) => words).join(', ')}`, limit === null ? amounts.slice(0, 2) : amounts),
     element('div', { class: 'space-foot' },
       element('ul', { class: 'legend' }, shown.map(({ kind, words }) => element('li', { class: kind }, words))),
@@ -111,14 +113,16 @@ async function askWhoGoes(storage) {
 }
 
 export function victims(list) {
-  return list.map(({ content_id: id, quality, bytes: size }) => `${shelf.name(id)} (${quality}, ${bytes(size)})`).join(', ');
+  const words = ({ content_id: id, quality, bytes: size }) => `${shelf.name(id)} (${quality}, ${bytes(size)})`;
+  return list.map(words).join(', ');
 }
 
 async function deleteAll() {
   const { used_bytes: used, reserved_bytes: reserved } = shelf.storage;
   const isSure = await confirm({
     heading: 'Delete everything?', yes: 'Delete everything', no: 'Keep it all',
-    body: element('p', {}, `All of your films, ${bytes(used + reserved)}, leave this box: pinned ones too, and what is coming in is cancelled.`),
+    body: element('p', {},
+      `All of your films, ${bytes(used + reserved)}, leave this box: pinned ones too, and what is coming in is cancelled.`),
   });
   if (!isSure) return;
   try {
@@ -135,8 +139,10 @@ async function deleteAll() {
 const originBanner = document.getElementById('banner-origin');
 
 function drawOrigin() {
-  const isAway = shelf.list.some(({ status, error }) => error && error.code === 'origin_unreachable' && status !== 'failed');
-  say(originBanner, isAway ? 'The internet is away. What is here plays; what is missing comes by itself when it is back.' : '');
+  const isAway = shelf.list.some(({ status, error }) =>
+    status !== 'failed' && error && error.code === 'origin_unreachable');
+  const words = 'The internet is away. What is here plays; what is missing comes by itself when it is back.';
+  say(originBanner, isAway ? words : '');
 }
 
 // MARK: News
@@ -155,7 +161,8 @@ shelf.addEventListener('progress', ({ detail }) => {
 shelf.addEventListener('turn', ({ detail: { download, before } }) => {
   const name = shelf.name(download.content_id);
   if (download.status === 'completed') tell(`${name} is here and ready to play.`);
-  if (download.status === 'failed' && before !== 'failed') tell(`${name} failed: ${reason((download.error || {}).code || 'internal').title}.`);
+  const why = download.error ? `: ${reason(download.error.code).title}` : '';
+  if (download.status === 'failed' && before !== 'failed') tell(`${name} failed${why}.`);
 });
 
 // The times in words, and the seconds to the next try, pass without news.

@@ -38,7 +38,9 @@ export function forget(id) { localStorage.removeItem(key(id)); }
 /// Forgets the places of all of this user's films but these.
 export function forgetAllBut(ids) {
   const kept = new Set(ids.map(key));
-  for (const name of Object.keys(localStorage)) if (name.startsWith(key('')) && !kept.has(name)) localStorage.removeItem(name);
+  for (const name of Object.keys(localStorage)) {
+    if (name.startsWith(key('')) && !kept.has(name)) localStorage.removeItem(name);
+  }
 }
 
 function keep() {

@@ -100,6 +100,12 @@ final class Viewers {
     return listed.reversed()
   }
 
+  /// Whether nobody watches now.
+  var isEmpty: Bool {
+    prune()
+    return listed.isEmpty
+  }
+
   private func prune() {
     let now = EventLoop.now.milliseconds
     for viewer in listed where !viewer.isWatched(now) { viewer.unlisted() }

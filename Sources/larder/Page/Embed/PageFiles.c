@@ -6,8 +6,11 @@
 static const unsigned char index_html[] = {
 #embed "../index.html"
 };
-static const unsigned char style_css[] = {
-#embed "../style.css"
+static const unsigned char ground_css[] = {
+#embed "../ground.css"
+};
+static const unsigned char views_css[] = {
+#embed "../views.css"
 };
 static const unsigned char icon_svg[] = {
 #embed "../icon.svg"
@@ -66,7 +69,8 @@ static const unsigned char words_js[] = {
 
 static const struct EmbeddedFile files[] = {
     {"index.html", index_html, sizeof index_html},
-    {"style.css", style_css, sizeof style_css},
+    {"ground.css", ground_css, sizeof ground_css},
+    {"views.css", views_css, sizeof views_css},
     {"icon.svg", icon_svg, sizeof icon_svg},
     {"theme.js", theme_js, sizeof theme_js},
     {"administration.js", administration_js, sizeof administration_js},
