@@ -1,5 +1,6 @@
 // The references are of the program as it is: the events of the log, and the API's paths and codes.
 
+import Cache
 import Foundation
 import Testing
 
@@ -41,6 +42,23 @@ import Testing
     #expect(listed.count > 30)
   }
 
+  /// The values of an enumeration in the API's document, a line each.
+  private static func words(of schema: String, in document: String) throws -> Set<String> {
+    let start = try #require(document.range(of: "\n    \(schema):\n")).upperBound
+    let lines = document[start...].split(separator: "\n").drop { !$0.hasSuffix("enum:") }.dropFirst()
+    let listed = lines.prefix { $0.hasPrefix("        - ") || $0.hasPrefix("      - ") }
+    return Set(listed.map { $0.drop { $0 == " " || $0 == "-" } }.map(String.init))
+  }
+
+  @Test("the API's document has each reason and each event that there is")
+  func words() throws {
+    let document = try String(contentsOfFile: Self.document, encoding: .utf8)
+    #expect(try Self.words(of: "DownloadErrorCode", in: document) == Set(Trouble.Code.allCases.map(\.word)))
+    #expect(try Self.words(of: "AuditEvent", in: document) == Set(AuditEntry.Event.allCases.map(\.word)))
+    let statuses = try #require(document.firstMatch(of: /\n    Status:\n.*\n      enum: \[(.*)\]\n/)).1
+    #expect(statuses == Download.Status.allCases.map(\.word).joined(separator: ", "))
+  }
+
   @Test("the API's document has each path and code that the reference has, and no other")
   func document() throws {
     let document = try String(contentsOfFile: Self.document, encoding: .utf8)
@@ -52,9 +70,7 @@ import Testing
     #expect(paths.count > 15)
     #expect(Set(named.map { String($0.1) }.filter { !$0.hasSuffix("/") }).union(shortened).union(["/readyz"]) == paths)
 
-    let start = try #require(document.range(of: "    ProblemCode:\n")).upperBound
-    let list = document[start...].drop { $0 != "-" }.prefix { $0 != ":" }
-    let codes = Set(list.matches(of: /- ([a-z_]+)\n/).map { String($0.1) })
+    let codes = try Self.words(of: "ProblemCode", in: document)
     let section = try #require(text.range(of: "## Errors of requests\n")).upperBound
     let rows = text[section...].prefix(upTo: try #require(text.range(of: "\n`type` is always")).lowerBound)
     var told: Set<String> = []
