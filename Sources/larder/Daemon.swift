@@ -77,10 +77,12 @@ final class Daemon {
     overview = Overview(box, scrub: scrub, configuration: settings.configuration)
     let budget = try settings.descriptors.effectiveConnections(limit: Descriptor.limit)
     let api = API(box, overview: overview)
+    let numbers = RequestNumbers()
     server = HTTPServer(
-      handler: api, limits: settings.limits.with(connections: budget.connections), metrics: metrics)
+      handler: api, limits: settings.limits.with(connections: budget.connections), metrics: metrics, numbers: numbers)
     shortOfDescriptors = budget.warning
-    adminServer = HTTPServer(handler: AdminAPI(api, overview: overview), limits: settings.adminLimits)
+    adminServer = HTTPServer(
+      handler: AdminAPI(api, overview: overview), limits: settings.adminLimits, numbers: numbers, asksForUsers: true)
     overview.server = server
     scrub.isBusy = { [unowned box] in box.isBusy }
     scrub.checked = { [metrics] in metrics.count(.scrubBytes, by: $0) }
@@ -107,7 +109,7 @@ final class Daemon {
     tellRequests()
     metrics.read(.connections) { [weak server] in [server?.count] }
     metrics.read(.logLinesDropped) { [LogQueue.standardError.dropped] }
-    metrics.read(.storageFreeBytes) { [volume] in [volume.freeBytes] }
+    metrics.read(.storageFreeBytes) { [space = box.space] in [space.bytes] }
     metrics.read(.storageCapacityBytes) { [weak box] in [box?.capacity] }
     metrics.read(.storageReserveBytes) { [weak box] in [box?.policy.reserve] }
     metrics.read(.storageBytes) { [weak box] in

@@ -146,8 +146,8 @@ struct LogLine {
     line += message
     let about = subjects.sorted { $0.key < $1.key }
     if !about.isEmpty { line += " (" + about.map { "\($0.key) \($0.value)" }.joined(separator: ", ") + ")" }
-    // What came from outside cannot begin a line of its own.
-    return line.utf8.map { $0 < 0x20 || $0 == 0x7F ? UInt8(ascii: " ") : $0 }
+    // What came from outside can neither begin a line of its own nor give the reader's terminal orders.
+    return Array(PlainText.harmless(line, instead: " ").utf8)
   }
 
   private var json: [UInt8] {

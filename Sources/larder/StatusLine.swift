@@ -51,11 +51,11 @@ struct StatusLine: Sendable, Equatable, CustomStringConvertible {
 }
 
 extension StatusLine {
-  /// Looks at the box. The file system is asked on a thread: one that hangs is no reason for the loop to.
+  /// Looks at the box.
   @EventLoop
   init(of box: Box) async {
-    freeBytes = await box.volume.askFreeBytes()
-    viewers = box.viewers
+    freeBytes = await box.space.ask()
+    viewers = box.titles.viewers.current.count
     for errand in box.fills.errands.values {
       if let trouble = errand.run?.trouble ?? errand.trouble {
         waiting += 1

@@ -136,6 +136,9 @@ import Testing
     let left = try box.document("quota", "ann", "default")
     #expect(left.limit_bytes?.int == 9 << 20 && left.limit_from?.text == "configuration")
     try expectNewest(box, "quota_set")
+    let told = box.log.filter { $0.event?.text == "admin.quota" }.compactMap(\.message?.text)
+    #expect(
+      told == ["no limit", "what the configuration says"].map { "\(Box.operatorName) set the quota of ann to \($0)" })
     // Nobody has to have anything, and a name may hold what paths do not.
     #expect(try box.document("quota", "a/b c%", "3MB").limit_bytes?.int == 3_000_000)
     let users = try box.document("users").users?.array ?? []

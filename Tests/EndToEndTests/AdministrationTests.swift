@@ -3,6 +3,7 @@
 
 import Foundation
 import Glibc
+import LMDB
 import Testing
 
 @LaneC @Suite("Administration") struct AdministrationTests {
@@ -54,8 +55,52 @@ import Testing
     #expect((documents[0].connections?.int ?? 0) >= 1, "the one that asks")
     box.proxy.release()
     try bob.wait(coming, for: "completed")
+    // Whose download is gone watches nothing, however lately bytes went out.
+    try ann.expect(200, "DELETE", "/api/downloads/\(id)/delete")
     let after = try admin.expect(200, "GET", "/api/admin/status")
     #expect(after.fills?.array == [] && after.storage?.filling_bytes?.int == 0)
+    #expect(after.viewers?.array == [])
+  }
+
+  @Test("whoever's figures cannot be read hides nobody else's: in lists, on the screen, in sums")
+  func unreadableUsers() throws {
+    let box = try Box(["quota": ["default": "\"1MiB\""], "storage": ["scrub_rate": "0"]])
+    let title = Title(size: 1000)
+    try box.origin.put(title)
+    for name in ["ann", "bob", "cyd", "dot"] { _ = try box.user(name).fetch(title) }
+    _ = try box.document("quota", "bob", "2MiB")
+    _ = try box.terminate()
+    let environment = try Environment(path: box.path("ledger"), mapSize: 0, maxTables: 24)
+    // The rows of these users, whose names are of one length.
+    for (name, row) in [("counts", 0), ("limits", 0), ("users", 2)] {
+      let table = try environment.table(name, create: false)
+      try environment.write { tx in
+        var cursor = try tx.cursor(table)
+        #expect(try cursor.first())
+        for _ in 0..<row { #expect(try cursor.next()) }
+        try tx.put(table, try #require(try cursor.key), [9])
+      }
+    }
+    environment.close()
+    func names(_ document: JSON) -> [String?] { (document.users?.array ?? []).map { $0.user?.text } }
+    #expect(names(try box.document("users")) == ["dot"], "without a daemon")
+    try box.start()
+    for _ in 0..<2 {
+      #expect(names(try box.document("users")) == ["dot"])
+      let top = try box.print("top")
+      #expect(top.contains("\ndot ") && !top.contains("\nann "), "\(top)")
+    }
+    // What is known of ann and bob is added up; bob's limit is not.
+    #expect(try ["used", "limit"].map { try box.metric("larder_quota_bytes", ["state": $0]) } == [3000, 2 << 20])
+    #expect(try box.metric("larder_quota_users") == 3)
+    for name in ["ann", "bob", "cyd"] {
+      #expect(
+        box.log.count {
+          $0.event?.text == "ledger.unreadable" && $0.message?.text?.hasPrefix("user \(name): ") == true
+        } == 1, "\(name) is named once: \(box.report)")
+    }
+    #expect(try box.document("quota", "bob", "3MiB").limit_bytes?.int == 3 << 20, "a new limit mends it")
+    #expect(names(try box.document("users")) == ["bob", "dot"])
   }
 
   @Test("the origin's health is what was last heard of it")
@@ -221,6 +266,12 @@ import Testing
       #expect(result.ending == .exited(64) && result.errors.contains(word), "\(command): \(result)")
       #expect(result.errors.split(separator: "\n").count == 1 && result.output.isEmpty, "\(command): \(result)")
     }
+    try box.kill()
+    for order in [["evict", "x"], ["quota", "ann"], ["top"]] {
+      let result = try Program.run(Paths.larder, order + ["--config", box.configurationFile])
+      #expect(result.ending == .exited(75) && result.errors.contains("nobody listens at"), "\(order): \(result)")
+    }
+    try box.start()
     #expect(try box.print("downloads") == "no downloads\n" && box.print("users") == "no users\n")
     // A file that is no socket, where there should be one.
     let other = "\(box.directory)/other"

@@ -72,6 +72,39 @@ import Testing
     #expect(!requests(box).contains { $0.path?.text?.hasSuffix("/play") == true })
   }
 
+  @Test("a request's number is its own, whichever door it came by")
+  func numbers() throws {
+    let box = try Box(["log": ["access": "true", "level": "\"info\""]])
+    for _ in 0..<3 {
+      #expect(try box.ask("GET", "/healthz").status == 200)
+      #expect(try box.order("GET", "/status").status == 200)
+    }
+    let numbers = try eventually("six requests in the log", explain: box.report) {
+      let numbers = requests(box).compactMap { $0.request?.text.flatMap(Int.init) }
+      return numbers.count == 6 ? numbers : nil
+    }
+    #expect(Set(numbers).count == 6, "\(numbers)")
+  }
+
+  @Test("no name in a line gives the reader's terminal orders, or turns the line around")
+  func controls() throws {
+    let box = try Box(["log": ["format": "\"text\"", "level": "\"info\""]], starts: false)
+    let program = try Program(
+      Paths.larder, ["serve", "--config", box.configurationFile], name: "\(box.directory)/text")
+    try eventually("the socket", explain: program.errors) {
+      program.errors.contains("listening on \(box.adminSocket)") ? true : nil
+    }
+    let name = "é\u{9B}2J\u{202E}\u{1B}[x\n片"
+    let encoded = name.utf8.map { "%" + String(0x100 + Int($0), radix: 16).dropFirst() }.joined()
+    #expect(try box.order("POST", "/users/\(encoded)/quota", body: "{\"limit_bytes\":7}").status == 200)
+    try eventually("the deed", explain: program.errors) { program.errors.contains("7 bytes") ? true : nil }
+    program.signal(SIGTERM)
+    #expect(try program.wait() == .exited(0))
+    let line = try #require(program.errors.split(separator: "\n").first { $0.contains("7 bytes") })
+    #expect(line.contains("set the quota of é 2J  [x 片 to 7 bytes"), "\(line)")
+    #expect(!program.errors.unicodeScalars.contains { ["\u{9B}", "\u{202E}", "\u{1B}"].contains($0) })
+  }
+
   @Test("lines for people say the same; for the journal they begin with their priority, and only for the journal")
   func journal() throws {
     let box = try Box(["log": ["access": "true", "format": "\"text\"", "level": "\"info\""]], starts: false)

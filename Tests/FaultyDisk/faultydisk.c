@@ -31,17 +31,18 @@
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 enum kind {
   OBJECT_WRITE, OBJECT_SYNC, OBJECT_READ, OBJECT_OPEN, FOLDER_SYNC, LINK, UNLINK, MKDIR, RENAME,
-  LEDGER_WRITE, LEDGER_SYNC, LEDGER_META, LEDGER_ROOM, OTHER_WRITE, OTHER_SYNC, OBJECT_LOOK, KINDS, NONE = KINDS
+  LEDGER_WRITE, LEDGER_SYNC, LEDGER_META, LEDGER_ROOM, OTHER_WRITE, OTHER_SYNC, OBJECT_LOOK, SPACE, KINDS, NONE = KINDS
 };
 static const char *const names[KINDS] = {
   "object-write", "object-sync", "object-read", "object-open", "folder-sync", "link", "unlink", "mkdir", "rename",
   "ledger-write", "ledger-sync", "ledger-meta", "ledger-room", "other-write", "other-sync",
-  "object-look"
+  "object-look", "space"
 };
 enum action { PASS, FAIL, LATE, LOSE, SHORT, DELAY, HOLD, KILL, KILLED };
 static const char *const actions[] = { "pass", "fail", "late", "lose", "short", "delay", "hold", "kill", "killed" };
@@ -253,6 +254,12 @@ int fallocate(int descriptor, int mode, off_t offset, off_t length) {
   char buffer[PATH_MAX];
   struct verdict verdict = decide(below(descriptor, buffer) ? LEDGER_ROOM : NONE);
   return AS_DECIDED(verdict, REAL(fallocate)(descriptor, mode, offset, length));
+}
+
+int fstatvfs(int descriptor, struct statvfs *found) {
+  char buffer[PATH_MAX];
+  struct verdict verdict = decide(below(descriptor, buffer) ? SPACE : NONE);
+  return AS_DECIDED(verdict, REAL(fstatvfs)(descriptor, found));
 }
 
 static int synchronize(int descriptor, int (*call)(int)) {

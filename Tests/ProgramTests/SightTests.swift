@@ -9,9 +9,9 @@ import Testing
 @Suite struct SightTests {
   init() { EventLoop.runInBackground() }
 
-  private func download() throws -> Download {
+  private func download(_ number: UInt64 = 2) throws -> Download {
     Download(
-      id: DownloadID(upper: 1, lower: 2), user: try #require(UserID("ann")),
+      id: DownloadID(upper: 1, lower: number), user: try #require(UserID("ann")),
       title: try Title(contentID: "a", quality: "720p"), status: .completed, key: "k", totalBytes: 1000,
       created: Timestamp(milliseconds: 1))
   }
@@ -19,7 +19,7 @@ import Testing
   @Test("who gets bytes is a viewer, once, with place and rate")
   @EventLoop func viewers() throws {
     let viewers = Viewers()
-    let viewer = Viewer(try download(), size: 1000, in: viewers)
+    let viewer = viewers.viewer(of: try download(), size: 1000)
     #expect(viewers.current.isEmpty, "an open title is not watched yet")
     viewer.sent(300, to: 300)
     viewer.sent(200, to: 900)
@@ -27,9 +27,31 @@ import Testing
     #expect(viewer.position == 900 && viewer.since.milliseconds > 0)
     // Over half a second at the least.
     #expect((1...1000).contains(viewer.bytesPerSecond), "\(viewer.bytesPerSecond)")
-    let other = Viewer(try download(), size: 1000, in: viewers)
+    let other = viewers.viewer(of: try download(3), size: 1000)
     other.sent(1, to: 1)
     #expect(viewers.current.map(\.position) == [1, 900], "who began last first")
+  }
+
+  @Test("a title that is opened again while it plays is still one viewer's, and one whose download ended is nobody's")
+  @EventLoop func viewersOfOneDownload() throws {
+    let viewers = Viewers()
+    let first = viewers.viewer(of: try download(), size: 1000)
+    first.sent(300, to: 300)
+    let again = viewers.viewer(of: try download(), size: 2000)
+    again.sent(100, to: 1500)
+    #expect(viewers.current.map(\.position) == [1500] && viewers.current.map(\.size) == [2000])
+    viewers.ended(try download().id)
+    #expect(viewers.current.isEmpty)
+    // An answer under way goes on.
+    first.sent(100, to: 400)
+    #expect(viewers.current.isEmpty && !viewers.isEmpty, "its bytes still go out")
+    // It failed, and is tried anew.
+    viewers.viewer(of: try download(), size: 3).sent(1, to: 1)
+    #expect(viewers.current.map(\.size) == [3])
+    // Those that nobody holds are forgotten, and those that are held are not.
+    let held = viewers.viewer(of: try download(99), size: 1)
+    for number in 100..<1000 as Range<UInt64> { _ = viewers.viewer(of: try download(number), size: 1) }
+    #expect(viewers.viewer(of: try download(99), size: 1) === held)
   }
 
   @Test("the origin's health is of the last answer, and since when it is so of the last change")

@@ -64,6 +64,11 @@ import Testing
     #expect(
       lines.contains { $0.contains("7 B to be removed") } && lines.contains { $0.contains("no route\u{FFFD}to it") })
     #expect(lines.last == "q quits")
+    #expect(lines.contains("users      2; connections: 4"))
+    var part = scene
+    part.hasMoreUsers = true
+    #expect(
+      TopScreen(part).lines(width: 80, height: 60).contains { $0.contains("2, only the first 3 by name below; ") })
     let crowd = TopScreen.Scene(status: try status(fills: 50, viewers: 50), users: users)
     let crowded = TopScreen(crowd).lines(width: 80, height: 40)
     #expect(crowded.count { $0.contains(/… and \d+ more/) } == 2 && crowded.count == 40)

@@ -32,8 +32,8 @@ public enum LimitOrder: Sendable, Hashable {
   /// What the configuration says.
   case configuration
 
-  /// For the diary, in words.
-  var words: String {
+  /// For the diary and the log, in words.
+  public var words: String {
     switch self {
     case .bytes(let bytes): "\(bytes) bytes"
     case .none: "no limit"

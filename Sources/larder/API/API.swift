@@ -65,7 +65,7 @@ final class API: RequestHandler {
     case ["healthz"], ["readyz"]:
       guard request.method == .get || request.method == .head else { throw Rejection.methodNotAllowed([.get, .head]) }
       await turns.wait(nil)
-      return try health(isReadiness: segments == ["readyz"])
+      return try await health(isReadiness: segments == ["readyz"])
     case ["metrics"]:
       guard request.method == .get || request.method == .head else { throw Rejection.methodNotAllowed([.get, .head]) }
       try box.door.admitAdmin(request)
@@ -110,7 +110,7 @@ final class API: RequestHandler {
   private func administration(_ segments: [String]) -> [(Method, Action)] {
     let most = AdminDocuments.page
     return switch segments.dropFirst(2) {
-    case ["status"]: [(.get, { [overview] _, _ in try overview.status() })]
+    case ["status"]: [(.get, { [overview] _, _ in try await overview.status() })]
     case ["users"]: [(.get, { [overview] request, _ in try overview.users(request, most: most) })]
     case ["downloads"]: [(.get, { [overview] request, _ in try overview.downloads(request, most: most) })]
     case ["audit"]: [(.get, { [overview] request, _ in try overview.audit(request, most: most) })]
@@ -152,13 +152,13 @@ final class API: RequestHandler {
     }
   }
 
-  private func health(isReadiness: Bool) throws -> Reply {
+  private func health(isReadiness: Bool) async throws -> Reply {
     var reasons: [String] = []
     do {
       _ = try box.read { try $0.boxUsage(in: $1) }
     } catch { reasons.append("the ledger cannot be read: \(error)") }
     if isReadiness {
-      if box.volume.freeBytes == nil { reasons.append("the data directory cannot be asked for its free bytes") }
+      if await box.space.ask() == nil { reasons.append("the data directory cannot be asked for its free bytes") }
       if !box.writer.ledger.environment.isInPlace() { reasons.append("\(LedgerLoss.NotInPlace())") }
     }
     let body = DownloadView.json { writer in

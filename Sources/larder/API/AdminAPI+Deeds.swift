@@ -41,7 +41,7 @@ extension AdminAPI {
     try await box.change { ledger, tx, change in
       try ledger.setLimit(order, of: user, by: name, in: tx, &change)
     }
-    box.log.notice("admin.quota", "\(name) set the quota of \(user.text)", [.user: user.text])
+    box.log.notice("admin.quota", "\(name) set the quota of \(user.text) to \(order.words)", [.user: user.text])
     return try overview.account(of: user)
   }
 

@@ -51,7 +51,7 @@ final class AdminAPI: RequestHandler {
     switch segments {
     case ["repair"]: return [(.post, { try self.repair($0) })]
     case ["metrics"]: return [(.get, { _ in await self.box.scrape() })]
-    case ["status"]: return [(.get, { _ in try self.overview.status() })]
+    case ["status"]: return [(.get, { _ in try await self.overview.status() })]
     case ["users"]: return [(.get, { try self.overview.users($0, most: most) })]
     case ["downloads"]: return [(.get, { try self.overview.downloads($0, most: most) })]
     case ["audit"]: return [(.get, { try self.overview.audit($0, most: most) })]

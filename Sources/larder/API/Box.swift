@@ -19,6 +19,7 @@ final class Box {
   let events: EventHub
   let metrics: Metrics
   let questions: OriginQuestions
+  let space: FreeSpace
   private let quotas = QuotaSums()
   let log: EventLog
   var door: Door
@@ -33,8 +34,6 @@ final class Box {
   private var unreadable: Set<String> = []
   /// On the loop's clock; 0 before the first.
   private var lastPlay: UInt64 = 0
-  /// Who played lately, and when by the loop's clock.
-  private var watched: [DownloadID: UInt64] = [:]
 
   init(
     writer: LedgerWriter, volume: Volume, origin: OriginClient, fills: Fills, catalogue: Catalogue, door: Door,
@@ -54,6 +53,7 @@ final class Box {
     titles = OpenTitles(
       Shelf(ledger: writer.ledger, volume: volume, fills: fills, losses: losses, log: log))
     events = EventHub()
+    space = FreeSpace { [volume] in volume.freeBytes }
     questions = OriginQuestions { [origin] in await origin.head($0) }
     metrics.read(.quotaBytes) { [quotas] in
       [quotas.last?.limit, quotas.last?.usage.used, quotas.last?.usage.reserved]
@@ -99,7 +99,7 @@ final class Box {
   }
 
   /// That is said once.
-  private func sayUnreadable(_ what: String, _ error: any Error) {
+  func sayUnreadable(_ what: String, _ error: any Error) {
     if unreadable.insert(what).inserted { log.fault("ledger.unreadable", "\(what): \(error)") }
   }
 
@@ -177,11 +177,11 @@ final class Box {
     }
   }
 
-  /// The most bytes of video that may be kept: what is configured, else what lies here and is free, less the reserve. Nil
-  /// when that cannot be told.
+  /// The most bytes of video that may be kept: what is configured, else what lies here and was free when somebody last
+  /// asked, less the reserve. Nil when that cannot be told.
   var capacity: Int? {
     if let capacity = policy.capacity { return capacity }
-    guard let free = volume.freeBytes, let usage = try? read({ ledger, tx in try ledger.boxUsage(in: tx) }) else {
+    guard let free = space.bytes, let usage = try? read({ ledger, tx in try ledger.boxUsage(in: tx) }) else {
       return nil
     }
     return max(0, usage.complete + usage.fillingStored + usage.discarded + free - min(free, policy.reserve))
@@ -189,6 +189,7 @@ final class Box {
 
   /// What a scrape reads.
   func scrape() async -> Reply {
+    await space.ask()
     await quotas.refresh(self)
     return metrics.reply()
   }
@@ -245,23 +246,11 @@ final class Box {
   /// Whether bytes went out to a player during the last seconds.
   var isPlaying: Bool { lastPlay > 0 && EventLoop.now.milliseconds < lastPlay + 5000 }
 
-  /// How many downloads are being watched. A player takes a good deal at once and then shows it.
-  var viewers: Int {
-    let now = EventLoop.now.milliseconds
-    return watched.values.count { now < $0 + Self.attention }
-  }
-
-  /// How long after its last byte a player counts as watching, in milliseconds.
-  private static let attention: UInt64 = 30_000
-
   /// Hands the plays since the last time to the ledger.
   func flushPlays() {
     guard !plays.isEmpty else { return }
     playTimer.stop()
     let drained = plays.drain()
-    let now = EventLoop.now.milliseconds
-    watched = watched.filter { now < $0.value + Self.attention }
-    for download in drained.keys { watched[download] = now }
     writer.submit { ledger, tx, change in
       try ledger.touch(drained, in: tx, &change)
     } done: { [log] result in

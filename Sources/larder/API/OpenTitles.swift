@@ -99,6 +99,7 @@ final class OpenTitles {
   /// A download has changed. When it is deleted, evicted, failed, or of another version now, a response under way may
   /// finish, and no new one begins.
   func changed(_ download: Download) {
+    if !download.isPlayable { viewers.ended(download.id) }
     guard let known = open[download.id] else { return }
     if !download.isPlayable || known.playable.reader?.object.id != download.object { open[download.id] = nil }
   }

@@ -11,8 +11,8 @@ struct AdminDocuments {
   let policy: Policy
   /// How a download is shown.
   let view: (Download, borrowing ReadTransaction) throws -> DownloadView
-  /// Told of records that had to be left out.
-  let sayUnreadable: ([DownloadID: CorruptRecord]) -> Void
+  /// Told what had to be left out, and the record that cannot be read.
+  let sayUnreadable: (_ what: String, CorruptRecord) -> Void
 
   /// How many entries one page holds at the most over the network.
   static let page = 100
@@ -30,13 +30,13 @@ struct AdminDocuments {
         download: download, downloadedBytes: object?.shownBytes(of: download) ?? download.endedBytes,
         bytesPerSecond: 0, trouble: download.trouble,
         filePath: download.status == .completed && download.isLive ? policy.link(of: download) : nil)
-    } sayUnreadable: { _ in
+    } sayUnreadable: { _, _ in
     }
   }
 
   init(
     _ ledger: Ledger, _ policy: Policy, view: @escaping (Download, borrowing ReadTransaction) throws -> DownloadView,
-    sayUnreadable: @escaping ([DownloadID: CorruptRecord]) -> Void
+    sayUnreadable: @escaping (_ what: String, CorruptRecord) -> Void
   ) {
     self.ledger = ledger
     self.policy = policy
@@ -48,7 +48,13 @@ struct AdminDocuments {
 
   func users(_ query: UsersQuery, in tx: borrowing ReadTransaction) throws -> [UInt8] {
     let (users, more) = try ledger.users(after: query.after, limit: query.limit, in: tx)
-    let accounts = try users.map { try account(of: $0, in: tx) }
+    // One whose figures cannot be read hides no other.
+    let accounts = try users.compactMap { user -> UserAccount? in
+      do { return try account(of: user, in: tx) } catch let error as CorruptRecord {
+        sayUnreadable("user \(user.text)", error)
+        return nil
+      }
+    }
     return DownloadView.json { writer in
       writer.object { writer in
         writer.field("users", array: { writer in for account in accounts { account.write(to: &writer) } })
@@ -71,11 +77,11 @@ struct AdminDocuments {
     let (found, next): ([Download], DownloadID?)
     if let user {
       let (downloads, more, unreadable) = try ledger.list(of: user, filter, in: tx)
-      sayUnreadable(unreadable)
+      for (id, error) in unreadable { sayUnreadable("download \(id)", error) }
       (found, next) = (downloads, more ? downloads.last?.id : nil)
     } else {
       let (downloads, last, unreadable) = try ledger.list(filter, examining: Self.examined, in: tx)
-      sayUnreadable(unreadable)
+      for (id, error) in unreadable { sayUnreadable("download \(id)", error) }
       (found, next) = (downloads, last)
     }
     let views = try found.map { try view($0, tx) }

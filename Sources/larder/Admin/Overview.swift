@@ -29,11 +29,12 @@ final class Overview {
 
   // MARK: Documents
 
-  func status() throws -> Reply {
+  func status() async throws -> Reply {
+    let free = await box.space.ask()
     let document = try box.read { ledger, tx in
       StatusDocument(
         storage: configuration.storage,
-        ground: try StatusDocument.ground(ledger, free: box.volume.freeBytes, scrub: scrub.progress, in: tx),
+        ground: try StatusDocument.ground(ledger, free: free, scrub: scrub.progress, in: tx),
         origin: configuration.origin, life: try life(ledger, in: tx), isRunning: true)
     }
     return .bytes(.ok, .json, DownloadView.json { document.write(to: &$0) })
@@ -65,7 +66,7 @@ final class Overview {
     try box.read { ledger, tx in
       let documents = AdminDocuments(
         ledger, box.policy, view: { [box] download, tx in try box.view(download, in: tx) },
-        sayUnreadable: { [box] unreadable in box.sayUnreadable(unreadable) })
+        sayUnreadable: { [box] what, error in box.sayUnreadable(what, error) })
       return try body(documents, tx)
     }
   }

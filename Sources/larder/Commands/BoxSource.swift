@@ -24,9 +24,14 @@ final class BoxSource {
     var detail: String { document["detail"]?.string ?? "larder answers \(status)" }
   }
 
+  private enum Daemon {
+    case unasked, there
+    /// What was met instead.
+    case absent(AdminSocket.Failure)
+  }
+
   private let configuration: Configuration
-  /// Nil before it was asked.
-  private var isDaemonThere: Bool?
+  private var daemon = Daemon.unasked
   /// Once there is no daemon to ask.
   private var ground: (ledger: Ledger, root: Int32)?
 
@@ -79,18 +84,19 @@ final class BoxSource {
     _ method: String, _ path: String, _ query: QueryItems = [], body: [UInt8] = [], patience: Int = 30
   ) throws(StartFailure) -> DaemonAnswer? {
     let socket = configuration.server.adminSocket
-    guard !socket.isEmpty, isDaemonThere != false else { return nil }
+    if socket.isEmpty { return nil }
+    if case .absent = daemon { return nil }
     let items = query.map { "\(PercentCoding.encode($0.name))=\(PercentCoding.encode($0.value))" }
     do throws(AdminSocket.Failure) {
       let answer = try AdminSocket(path: socket, patience: patience)
         .request(method, items.isEmpty ? path : "\(path)?\(items.joined(separator: "&"))", body: body)
       guard let document = try? JSONReader.read(try answer.body()) else { throw .garbled(socket) }
-      isDaemonThere = true
+      daemon = .there
       return DaemonAnswer(status: answer.status, document: document)
     } catch {
-      switch error {
-      case .missing where isDaemonThere == nil, .deserted where isDaemonThere == nil:
-        isDaemonThere = false
+      switch (daemon, error) {
+      case (.unasked, .missing), (.unasked, .deserted):
+        daemon = .absent(error)
         return nil
       default: throw .temporary("\(error)")
       }
@@ -99,11 +105,10 @@ final class BoxSource {
 
   /// Why there is no daemon to ask, for what only a daemon can do.
   var absence: StartFailure {
-    let socket = configuration.server.adminSocket
-    return .temporary(
-      socket.isEmpty
-        ? "server.admin_socket is off, and only there larder takes orders; set it and restart larder"
-        : "\(AdminSocket.Failure.missing(socket))")
+    guard case .absent(let failure) = daemon else {
+      return .temporary("server.admin_socket is off, and only there larder takes orders; set it and restart larder")
+    }
+    return .temporary("\(failure)")
   }
 
   // MARK: The ledger

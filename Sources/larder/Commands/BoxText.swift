@@ -38,11 +38,14 @@ enum BoxText {
 
   /// What the box is doing, in a few lines.
   ///
-  /// - Parameter withBar: whether the disk has a bar.
-  static func head(_ status: JSONValue, withBar: Bool = false) -> [String] {
+  /// - Parameters:
+  ///   - withBar: whether the disk has a bar.
+  ///   - firstUsers: how many users are listed, where that is not all.
+  static func head(_ status: JSONValue, withBar: Bool = false, firstUsers: Int? = nil) -> [String] {
     [first(status)] + rows("origin", origin(status))
       + rows("disk", disk(status) + (withBar ? [fullness(status)] : []))
-      + rows("downloads", [downloads(status)]) + rows("users", [users(status)]) + rows("scrub", [scrub(status)])
+      + rows("downloads", [downloads(status)]) + rows("users", [users(status, first: firstUsers)])
+      + rows("scrub", [scrub(status)])
   }
 
   private static func rows(_ label: String, _ texts: [String]) -> [String] {
@@ -103,9 +106,10 @@ enum BoxText {
       .map { "\(counts.int($0) ?? 0) \($0)" }.joined(separator: ", ")
   }
 
-  private static func users(_ status: JSONValue) -> String {
+  private static func users(_ status: JSONValue, first: Int?) -> String {
     let connections = status.int("connections").map { "; connections: \($0)" } ?? ""
-    return "\(status.int("users") ?? 0)\(connections)"
+    let shown = first.map { ", only the first \($0) by name below" } ?? ""
+    return "\(status.int("users") ?? 0)\(shown)\(connections)"
   }
 
   private static func scrub(_ status: JSONValue) -> String {

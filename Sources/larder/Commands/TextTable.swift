@@ -24,7 +24,7 @@ struct TextTable {
 
   init(_ columns: [Column]) { self.columns = columns }
 
-  mutating func add(_ row: [String]) { rows.append(row.map(PlainText.harmless)) }
+  mutating func add(_ row: [String]) { rows.append(row.map { PlainText.harmless($0) }) }
 
   /// The lines, the headings first.
   ///
@@ -51,10 +51,14 @@ struct TextTable {
 /// Text on a terminal or in a file.
 enum PlainText {
   /// The same without characters that a terminal takes for orders.
-  static func harmless(_ text: String) -> String {
+  ///
+  /// - Parameter instead: stands in the place of each of them.
+  static func harmless(_ text: String, instead: Unicode.Scalar = "\u{FFFD}") -> String {
+    // Most text is ASCII, which needs no look at the tables.
+    if text.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) { return text }
     guard text.unicodeScalars.contains(where: isControl) else { return text }
     var scalars = String.UnicodeScalarView()
-    for scalar in text.unicodeScalars { scalars.append(isControl(scalar) ? "\u{FFFD}" : scalar) }
+    for scalar in text.unicodeScalars { scalars.append(isControl(scalar) ? instead : scalar) }
     return String(scalars)
   }
 

@@ -47,6 +47,8 @@ struct Top: ParsableCommand {
       let users = try source.ask("GET", "/users", [("limit", "\(Self.users)")], patience: Self.patience)
     else { throw source.absence }
     for answer in [status, users] where !answer.isGood { throw StartFailure.temporary(answer.detail) }
-    return TopScreen.Scene(status: status.document, users: users.document["users"]?.array ?? [])
+    return TopScreen.Scene(
+      status: status.document, users: users.document["users"]?.array ?? [],
+      hasMoreUsers: users.document["next_cursor"]?.string != nil)
   }
 }

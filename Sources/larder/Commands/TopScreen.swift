@@ -8,12 +8,15 @@ struct TopScreen {
   struct Scene {
     var status: JSONValue
     var users: [JSONValue]
+    /// Whether these are only the first ones by name.
+    var hasMoreUsers: Bool
     /// Why it is older than a second; nil when it is not.
     var trouble: String?
 
-    init(status: JSONValue, users: [JSONValue]) {
+    init(status: JSONValue, users: [JSONValue], hasMoreUsers: Bool = false) {
       self.status = status
       self.users = users
+      self.hasMoreUsers = hasMoreUsers
     }
   }
 
@@ -31,7 +34,7 @@ struct TopScreen {
       BoxText.fills(scene.status).lines(width: width), BoxText.viewers(scene.status).lines(width: width),
       BoxText.users(byNeed).lines(width: width),
     ].filter { $0.count > 1 }
-    var lines = BoxText.head(scene.status, withBar: true)
+    var lines = BoxText.head(scene.status, withBar: true, firstUsers: scene.hasMoreUsers ? scene.users.count : nil)
     let foot = scene.trouble.map { [PlainText.harmless($0)] } ?? (height == nil ? [] : ["q quits"])
     let room = height.map { max(0, $0 - lines.count - foot.count) }
     for (list, share) in zip(lists, Self.shares(lists.map { $0.count + 1 }, of: room)) {
@@ -44,7 +47,7 @@ struct TopScreen {
     } ?? lines
   }
 
-  /// Who is nearest to the limit first.
+  /// Who of them is nearest to the limit first.
   private var byNeed: [JSONValue] {
     func fullness(_ user: JSONValue) -> Double {
       let used = (user["used_bytes"]?.integer ?? 0) + (user["reserved_bytes"]?.integer ?? 0)

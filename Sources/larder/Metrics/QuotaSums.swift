@@ -40,7 +40,13 @@ final class QuotaSums {
         let more = try box.read { ledger, tx in
           let (usages, more) = try ledger.usages(after: user, limit: Self.page, in: tx)
           for (user, usage) in usages {
-            sums.add(usage, limit: try ledger.limit(of: user, under: box.policy, in: tx).bytes)
+            var limit: Int?
+            // Whose limit cannot be read counts as if there were none, and hides nobody else's.
+            do { limit = try ledger.limit(of: user, under: box.policy, in: tx).bytes } catch let error as CorruptRecord
+            {
+              box.sayUnreadable("user \(user.text)", error)
+            }
+            sums.add(usage, limit: limit)
           }
           user = usages.last?.user
           return more

@@ -16,6 +16,17 @@ protocol RequestClient: AnyObject, Sendable {
   var peerUser: UInt32? { get }
 }
 
+/// The numbers by which problems and the log name requests: each is given once, whichever server the request came to.
+@EventLoop
+final class RequestNumbers {
+  private var last: UInt64 = 0
+
+  func next() -> UInt64 {
+    last += 1
+    return last
+  }
+}
+
 /// A request with everything that outlives the buffer it was read from.
 struct APIRequest: Sendable {
   /// Names this request in logs and problems.

@@ -52,6 +52,8 @@ final class HTTPConnection: RequestClient {
   private(set) var requestCount = 0
   /// Of the client's address, once somebody asked; see `SocketAddress.network`.
   lazy var network: UInt64 = Socket.peerAddress(descriptor)?.network ?? 0
+  /// Asked when it was accepted: later the descriptor may be another connection's.
+  let peerUser: UInt32?
   var keepsAlive = true
   /// Whether the client takes a connection for closed unless it is told otherwise: HTTP/1.0.
   var mustSayKept = false
@@ -66,6 +68,7 @@ final class HTTPConnection: RequestClient {
   init(_ descriptor: consuming Descriptor, server: HTTPServer) throws(LoopError) {
     self.server = server
     readiness = try Readiness(descriptor: descriptor.raw)
+    peerUser = server.asksForUsers ? Socket.peerUser(descriptor.raw) : nil
     self.descriptor = descriptor.release()
   }
 
@@ -126,8 +129,6 @@ final class HTTPConnection: RequestClient {
   func watchForLeaving() {
     if case .answering = state { readiness.watch(.disconnected) }
   }
-
-  var peerUser: UInt32? { Socket.peerUser(descriptor) }
 
   func answer(_ request: APIRequest) {
     state = .answering

@@ -52,7 +52,9 @@ final class HTTPServer {
   /// The most memory that connections took since freed memory was given back.
   private var mostMemory = 0
   private let watch = Timer()
-  private var requests: UInt64 = 0
+  private let numbers: RequestNumbers
+  /// Whether it is known of each connection which user's process is at its other end.
+  let asksForUsers: Bool
 
   /// What every connection reads into within one callback; no connection keeps a buffer of its own while it is idle.
   let arrivals = UnsafeMutableRawBufferPointer.allocate(byteCount: 128 << 10, alignment: 4096)
@@ -61,7 +63,16 @@ final class HTTPServer {
   /// The head that is being looked at.
   var head = RequestHead()
 
-  init(handler: any RequestHandler, limits: ServerLimits, metrics: Metrics? = nil) {
+  /// - Parameters:
+  ///   - numbers: shared with the servers whose requests stand in the same log.
+  ///   - asksForUsers: for Unix sockets, whose requests are somebody's on this machine.
+  init(
+    handler: any RequestHandler, limits: ServerLimits, metrics: Metrics? = nil,
+    numbers: RequestNumbers = RequestNumbers(),
+    asksForUsers: Bool = false
+  ) {
+    self.numbers = numbers
+    self.asksForUsers = asksForUsers
     self.handler = handler
     self.limits = limits
     self.metrics = metrics
@@ -92,10 +103,7 @@ final class HTTPServer {
 
   private static var lastDate: (seconds: Int, text: [UInt8]) = (-1, [])
 
-  func nextRequestNumber() -> UInt64 {
-    requests += 1
-    return requests
-  }
+  func nextRequestNumber() -> UInt64 { numbers.next() }
 
   private func accepted(_ descriptor: consuming Descriptor) {
     let hasRoom = makeRoom(for: descriptor.raw)

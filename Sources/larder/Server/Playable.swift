@@ -62,7 +62,7 @@ final class Playable {
       etag: object.origin.version.etag, size: object.size,
       lastModified: Int(seconds > 0 ? seconds : object.created.milliseconds / 1000),
       mediaType: named.isActive ? .octetStream : named, file: reader.file, reader: reader,
-      user: download.user, viewer: Viewer(download, size: object.size, in: viewers)
+      user: download.user, viewer: viewers.viewer(of: download, size: object.size)
     ) { [id = download.id] in played(id) }
   }
 

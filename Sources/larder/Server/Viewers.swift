@@ -10,13 +10,16 @@ final class Viewer {
   let download: DownloadID
   let user: UserID
   let title: Title
-  let size: Int
+  /// Of the version that was opened last.
+  fileprivate(set) var size: Int
   /// Behind the byte that was sent last.
   private(set) var position = 0
   /// When it began, by the time of day.
   private(set) var since = Timestamp(milliseconds: 0)
   private weak var viewers: Viewers?
   private var isListed = false
+  /// Whether its download is gone: an answer under way may go on to its end.
+  fileprivate var hasEnded = false
   // All of these on the loop's clock, in milliseconds.
   private var began: UInt64 = 0
   private var last: UInt64 = 0
@@ -30,7 +33,7 @@ final class Viewer {
   /// A player whose buffer is full asks for nothing for a while: longer than this, and nobody watches any more.
   private static let quiet: UInt64 = 30_000
 
-  init(_ download: Download, size: Int, in viewers: Viewers) {
+  fileprivate init(_ download: Download, size: Int, in viewers: Viewers) {
     self.download = download.id
     user = download.user
     title = download.title
@@ -81,9 +84,35 @@ final class Viewer {
 /// Everybody who watches something.
 @EventLoop
 final class Viewers {
+  /// One for each download whose title is open or was a moment ago: however often it is opened, its players are one viewer.
+  private var known: [DownloadID: Known] = [:]
   private var listed: [Viewer] = []
   /// When to look for those who have gone, so that the list does not grow without a look at it.
   private var crowded = 64
+  /// The same for those that nobody holds.
+  private var forgettable = 64
+
+  private struct Known {
+    weak var viewer: Viewer?
+  }
+
+  /// Who is told what goes out of a download.
+  func viewer(of download: Download, size: Int) -> Viewer {
+    if let viewer = known[download.id]?.viewer {
+      viewer.size = size
+      return viewer
+    }
+    if known.count >= forgettable {
+      known = known.filter { $0.value.viewer != nil }
+      forgettable = max(64, known.count * 2)
+    }
+    let viewer = Viewer(download, size: size, in: self)
+    known[download.id] = Known(viewer: viewer)
+    return viewer
+  }
+
+  /// A download was deleted, evicted, or has failed: from now on nobody watches it.
+  func ended(_ download: DownloadID) { known.removeValue(forKey: download)?.viewer?.hasEnded = true }
 
   /// Somebody begins.
   fileprivate func list(_ viewer: Viewer) {
@@ -97,10 +126,10 @@ final class Viewers {
   /// Who watches now, who began last first.
   var current: [Viewer] {
     prune()
-    return listed.reversed()
+    return listed.reversed().filter { !$0.hasEnded }
   }
 
-  /// Whether nobody watches now.
+  /// Whether no bytes go out now, nor did a moment ago: also of what has ended, since its players want the disk too.
   var isEmpty: Bool {
     prune()
     return listed.isEmpty

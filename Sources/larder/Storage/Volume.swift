@@ -300,13 +300,9 @@ final class Volume: Sendable {
 
   // MARK: Room
 
-  /// Bytes free for us on the file system (`fstatvfs(3)`); nil when it cannot be asked.
+  /// Bytes free for us on the file system (`fstatvfs(3)`); nil when it cannot be asked. It waits for
+  /// the file system, however long that takes.
   var freeBytes: Int? { DataDirectory.freeBytes(root) }
-
-  /// The same without waiting for the file system where the caller runs.
-  nonisolated(nonsending) func askFreeBytes() async -> Int? {
-    await opener.run { [root] in DataDirectory.freeBytes(root) }
-  }
 }
 
 /// The rounds of the syncer that are under way, so that the transfers can be held back when the disk does not keep up.

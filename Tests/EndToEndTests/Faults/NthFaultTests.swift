@@ -20,7 +20,8 @@ import Testing
     for life in Life.allCases {
       let sound = try FaultyBox(life.settings(titles))
       try life.live(sound, titles)
-      let counts = DiskCall.allCases.map { ($0, sound.disk.count($0)) }
+      // What is free is only asked: that changes nothing.
+      let counts = DiskCall.allCases.filter { $0 != .space }.map { ($0, sound.disk.count($0)) }
       try sound.settle()
       lengths.append(
         "\(life): \(counts.filter { $0.1 > 0 }.map { "\($0.0.rawValue) \($0.1)" }.joined(separator: ", "))")

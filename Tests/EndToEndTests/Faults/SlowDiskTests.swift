@@ -90,6 +90,31 @@ import Testing
     try house.settle()
   }
 
+  @Test(
+    "a file system that does not say what is free holds up wishes, and no play and no look: those say that it is so")
+  func space() throws {
+    let house = try House()
+    let (box, titles) = (house.box, house.titles)
+    try box.disk.plan(DiskRule(call: .space, action: .hold))
+    for _ in 0..<2 {
+      let status = try #require(try box.box.order("GET", "/status").json)
+      #expect(status.storage?.free_bytes == .null && status.storage?.used_bytes?.int ?? 0 > 0, "\(status)")
+      let scrape = try Exposition(try box.box.order("GET", "/metrics").body.array)
+      #expect(scrape.families["larder_storage_free_bytes"]?.samples.isEmpty == true)
+      #expect(try scrape.value("larder_quota_users") == 2)
+      let ready = try box.box.ask("GET", "/readyz")
+      #expect(ready.status == 503 && ready.body.text.contains("free bytes"), "\(ready)")
+      #expect(try box.box.ask("GET", "/healthz").status == 200)
+      #expect(try box.ann.play(house.known).body == titles[0].bytes)
+    }
+    try box.disk.mend()
+    try eventually("it says so again", explain: box.box.report) {
+      try box.box.order("GET", "/status").json?.storage?.free_bytes?.int ?? 0 > 0 ? true : nil
+    }
+    #expect(try box.box.ask("GET", "/readyz").status == 200)
+    try house.settle()
+  }
+
   @Test("a removal that takes for ever holds up the answer to who asked for it, and no play and no other wish")
   func unlink() throws {
     let house = try House()

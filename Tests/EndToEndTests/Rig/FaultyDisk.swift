@@ -22,6 +22,8 @@ enum DiskCall: String, CaseIterable, Sendable {
   case otherSync = "other-sync"
   /// An object that is there is opened.
   case objectLook = "object-look"
+  /// The file system is asked what is free.
+  case space
 }
 
 /// What the disk does to calls of one kind.
