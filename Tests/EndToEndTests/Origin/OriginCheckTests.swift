@@ -158,7 +158,7 @@ import Testing
     let report = try Report(scripted.box, title)
     #expect(report.ending == .exited(1), "\(report)")
     #expect(report.verdict("clock") == "failed")
-    #expect(report.sentence("clock").contains(seconds > 0 ? "behind" : "before"))
+    #expect(report.sentence("clock").contains(seconds > 0 ? "behind" : "ahead of"))
     // Beyond a day it is not gone by.
     #expect(report.verdict("title") == (abs(seconds) > 86_400 ? "failed" : "ok"), "\(report)")
     #expect(report.verdict("credentials") == (abs(seconds) > 86_400 ? "not tried" : "ok"), "\(report)")
