@@ -148,19 +148,29 @@ function drawDisk(storage) {
     element('ul', { class: 'legend' }, amounts.map(({ kind, words }) => element('li', { class: kind }, words))),
     facts([
       ['Capacity', capacity === null ? 'what the disk holds' : bytes(capacity)],
-      ['Always left free', bytes(reserve)],
+      ['Kept free', bytes(reserve)],
       ['Folder', path],
     ]));
 }
+
+/// Columns of names and sentences, which may need several lines; all others are figures, which keep to one.
+const wordy = ['Title', 'For', 'User', 'What', 'Why'];
 
 /// A table that becomes a list of pairs where there is no room for it.
 function table(caption, columns, rows, kind) {
   return element('table', { class: kind },
     element('caption', { class: 'unseen' }, caption),
     element('thead', {}, element('tr', {}, columns.map(name => element('th', { scope: 'col' }, name)))),
-    element('tbody', {}, rows.map(cells => element('tr', {}, cells.map((cell, index) =>
-      element('td', { 'data-label': columns[index] }, cell === null || cell === undefined ? '–' : cell))))));
+    element('tbody', {}, rows.map(cells => element('tr', {}, cells.map((cell, index) => {
+      const name = columns[index];
+      const isEmpty = cell === null || cell === undefined;
+      const kinds = [wordy.includes(name) ? null : 'brief', isEmpty ? 'none' : null].filter(Boolean).join(' ');
+      return element('td', { 'data-label': name, class: kinds || null }, isEmpty ? '–' : cell);
+    })))));
 }
+
+/// How much of it, as a bar and in words.
+function withBar(bar, words) { return element('span', { class: 'with-bar' }, bar, element('span', {}, words)); }
 
 function drawFills(fills) {
   fill(panels.fills, 'fills', 'Coming in', fills.length === 0
@@ -168,8 +178,7 @@ function drawFills(fills) {
     : table('Titles that are being fetched', ['Title', 'For', 'Progress', 'Rate', 'Left'], fills.map(one => [
       `${one.content_id} · ${one.quality}`,
       (one.users || []).join(', '),
-      element('span', { class: 'with-bar' },
-        element('progress', { max: 100, value: one.progress, 'aria-label': `${one.content_id}, progress` }),
+      withBar(element('progress', { max: 100, value: one.progress, 'aria-label': `${one.content_id}, progress` }),
         percent(one.progress)),
       one.error ? reason(one.error.code).title : one.bytes_per_second ? rate(one.bytes_per_second) : one.status,
       one.eta_seconds ? duration(one.eta_seconds) : null,
@@ -202,15 +211,14 @@ async function readUsers() {
     if (mine === sight) leaveOut(panels.users, error);
     return;
   }
-  fill(panels.users, 'users', `Users ${users.length ? users.length : ''}`.trim(), users.length === 0
+  const heading = ['Users', ...(users.length ? [' ', element('span', { class: 'number' }, users.length)] : [])];
+  fill(panels.users, 'users', heading, users.length === 0
     ? element('p', { class: 'hint' }, 'Nobody has asked for anything yet.')
     : table('Users and their quotas', ['User', 'Films', 'In use', 'Quota', 'Free'], users.map(one => [
       one.user, one.downloads,
-      element('span', { class: 'with-bar' }, one.limit_bytes
-        ? element('meter', {
-          max: one.limit_bytes, value: one.used_bytes + one.reserved_bytes, 'aria-label': `${one.user}, in use`,
-        }) : null,
-      bytes(one.used_bytes + one.reserved_bytes)),
+      withBar(one.limit_bytes ? element('meter', {
+        max: one.limit_bytes, value: one.used_bytes + one.reserved_bytes, 'aria-label': `${one.user}, in use`,
+      }) : null, bytes(one.used_bytes + one.reserved_bytes)),
       `${one.limit_bytes === null ? 'no limit' : bytes(one.limit_bytes)}${one.limit_from ? ` (${one.limit_from})` : ''}`,
       one.available_bytes === null ? null : bytes(one.available_bytes),
     ])));
