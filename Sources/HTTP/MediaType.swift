@@ -52,10 +52,11 @@ public enum MediaType: UInt8, Sendable, CaseIterable {
     }
   }
 
-  /// Whether a browser that opens it runs what stands in it, in the name of the server that it came from.
+  /// Whether a browser that opens it runs what stands in it, in the name of the server that it came from. In XML of any kind
+  /// an element of XHTML or SVG is one, with its scripts.
   public var isActive: Bool {
     switch self {
-    case .html, .svg, .css, .javaScript: true
+    case .html, .svg, .css, .javaScript, .dash: true
     default: false
     }
   }

@@ -281,4 +281,29 @@ import Testing
     try box.change(["server": ["admin_socket": "\"\""]])
     #expect(try box.document("status").running == .null, "nobody can tell")
   }
+
+  @Test("after a crash and a boot root sees the box as before, also below a folder that is root's alone")
+  func afterBoot() throws {
+    try #require(geteuid() == 0, "it gives the data to another user: run the tests as root")
+    let box = try Box()
+    let ann = try box.user("ann")
+    let film = Title(size: 2 * block)
+    try box.origin.put(film)
+    try ann.fetch(film)
+    try box.kill()
+    // As `DynamicUser=` has it.
+    #expect(unsafe chmod(box.directory, 0o700) == 0)
+    for path in [""] + (try FileManager.default.subpathsOfDirectory(atPath: box.data)) {
+      #expect(unsafe lchown("\(box.data)/\(path)", 54_321, 54_321) == 0)
+    }
+    // As a boot does.
+    let lock = try FileManager.default.destinationOfSymbolicLink(atPath: box.data + "/ledger/lock.mdb")
+    try #require(lock.hasPrefix("/dev/shm/larder-"))
+    try FileManager.default.removeItem(atPath: (lock as NSString).deletingLastPathComponent)
+    let status = try box.document("status")
+    #expect(status.running?.bool == false && status.downloads?.completed?.int == 1)
+    #expect(try box.command("verify").ending == .exited(0))
+    let rebuild = try box.command("verify", "--rebuild")
+    #expect(rebuild.ending == .exited(64), "\(rebuild)")
+  }
 }

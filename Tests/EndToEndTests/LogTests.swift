@@ -41,6 +41,22 @@ import Testing
     for secret in secrets { #expect(!box.program!.errors.contains(secret)) }
   }
 
+  @Test("the page's files have their lines too, each with its bytes")
+  func page() throws {
+    let box = try Box(["log": ["access": "true", "level": "\"info\""]])
+    let page = try box.ask("GET", "/")
+    let script = try box.ask("GET", "/page/app.js")
+    let tag = try #require(script["etag"])
+    #expect(try box.ask("HEAD", "/page/app.js").status == 200)
+    #expect(try box.ask("GET", "/page/app.js", headers: ["If-None-Match": tag]).status == 304)
+    try box.logged("the last one") { $0.status?.int == 304 }
+    let lines = requests(box)
+    #expect(lines.map(\.path?.text) == ["/", "/page/app.js", "/page/app.js", "/page/app.js"])
+    #expect(lines.map(\.status?.int) == [200, 200, 200, 304])
+    #expect(lines.map(\.bytes?.int) == [page.body.count, script.body.count, 0, 0])
+    #expect(lines.allSatisfy { $0.user?.text == nil })
+  }
+
   @Test("what takes long is told when it has ended, cut off or not; and a reload switches the lines on and off")
   func ends() throws {
     let box = try Box(["log": ["level": "\"info\""]])

@@ -96,7 +96,7 @@ import Testing
     for code in codes { #expect(words.contains("\n  \(code): ['"), "\(code)") }
   }
 
-  @Test("a title that is a web page is none of the box's", arguments: ["html", "svg", "js"])
+  @Test("a title that is a web page is none of the box's", arguments: ["html", "svg", "js", "mpd"])
   func titlesAreNoPages(fileExtension: String) throws {
     let box = try Box(["origin": ["key_template": "\"{content_id}/{quality}.\(fileExtension)\""]])
     let title = Title(size: 1000)
@@ -104,6 +104,6 @@ import Testing
     let ann = try box.user("ann")
     let answer = try ann.play(try ann.fetch(title))
     #expect(answer.status == 200 && answer.body == title.bytes)
-    #expect(answer["content-type"] == "application/octet-stream")
+    #expect(answer["content-type"] == "application/octet-stream" && answer["x-content-type-options"] == "nosniff")
   }
 }

@@ -106,6 +106,30 @@ import Testing
     #expect(try ann.download(first).error?.code?.text == "evicted")
   }
 
+  @Test("says who has removed a film, to its user and in the box's diary")
+  func removal() throws {
+    let box = try Box()
+    let title = Title(size: 1000)
+    try box.origin.put(title)
+    let ann = try box.user("ann")
+    let id = try ann.fetch(title)
+    let browser = try Browser()
+    try browser.signIn(ann)
+    try browser.wait("the film", "return document.querySelector('.card[data-status=completed]') !== null;")
+    _ = try box.print("evict", id)
+    try browser.wait("an empty shelf", "return document.querySelector('.empty').offsetParent !== null;")
+    let said = try browser.run("return document.getElementById('notices').innerText;").text ?? ""
+    #expect(said.contains("\(title.contentID) is not here any more."), "\(said)")
+    #expect(said.contains("Removed by the administrator (\(Box.operatorName))"), "\(said)")
+
+    try browser.open("\(box.address)/healthz")
+    try browser.signIn(try box.user("root", roles: ["admin"]))
+    try browser.click("The box")
+    try browser.wait("the diary", "return document.querySelector('.events') !== null;")
+    let diary = try browser.run("return document.querySelector('.events').innerText;").text ?? ""
+    #expect(diary.contains("Removed by an administrator") && !diary.contains("to make room"), "\(diary)")
+  }
+
   @Test("is light or dark as one likes, and stays so")
   func themes() throws {
     let box = try Box()

@@ -71,6 +71,7 @@ import Testing
     #expect(answer["Accept-Ranges"] == "bytes")
     #expect(answer["Content-Type"] == "video/mp4")
     #expect(answer["Content-Length"] == "\(stage.title.size)")
+    #expect(answer["X-Content-Type-Options"] == "nosniff")
     #expect(stage.etag.wholeMatch(of: /"[^"]+"/) != nil, "a strong tag")
     let date = /(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT/
     #expect(stage.lastModified.wholeMatch(of: date) != nil)

@@ -77,8 +77,8 @@ struct PageFile: Sendable {
 
   @EventLoop
   private func send(_ status: Status, hasBody: Bool, on connection: HTTPConnection) {
-    connection.metrics?.answered(status)
     let content = unsafe content
+    connection.answered(status, bytes: hasBody ? content.count : 0)
     var bytes = unsafe [UInt8](unsafeUninitializedCapacity: ResponseHead.usualCount) { buffer, count in
       var head = unsafe ResponseHead(status, into: UnsafeMutableRawBufferPointer(buffer))
       head.append("Date", date: HTTPServer.seconds)

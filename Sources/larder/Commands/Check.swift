@@ -83,7 +83,7 @@ struct Check: ParsableCommand {
       }
     }
     let findings = try result.get()
-    for finding in findings { print(finding.line) }
+    for finding in findings { print(PlainText.harmless(finding.line)) }
     if findings.contains(where: { $0.verdict == .failed }) { throw ExitCode(1) }
   }
 

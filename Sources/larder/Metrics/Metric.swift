@@ -109,7 +109,8 @@ enum Metric: Int, CaseIterable, Sendable {
     case .playFirstByte:
       Definition(
         times: "larder_play_first_byte_seconds", upTo: [5, 25, 100, 250, 500, 1000, 2500, 5000, 10_000],
-        "From the request of a play to the first byte of its answer.")
+        "From the request of a play to the first byte of its answer, which waits until its first block is there and was compared."
+      )
     case .playTime:
       Definition(
         times: "larder_play_seconds", upTo: [100, 1000, 10_000, 60_000, 300_000, 1_800_000, 7_200_000],

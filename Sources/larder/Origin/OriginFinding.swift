@@ -96,7 +96,7 @@ extension OriginFinding {
     let key = settings.credentials.map { Configuration.mask($0.accessKeyID) }
     let known =
       key.map { OriginFinding(.credentials, .ok, "the access key \($0) is known, and its signature fits") }
-      ?? OriginFinding(.credentials, .notTried, "none are configured: requests are not signed")
+      ?? OriginFinding(.credentials, .notTried, "none are configured for this command: requests are not signed")
     func wrongBucket(_ what: String) -> [OriginFinding] { [known, OriginFinding(.bucket, .failed, what)] }
     func unproved(_ what: String) -> [OriginFinding] {
       [
@@ -109,7 +109,9 @@ extension OriginFinding {
     case .denied where key == nil:
       return [
         OriginFinding(
-          .credentials, .failed, "none are configured, and the bucket is not public; set origin.credentials_file")
+          .credentials, .failed,
+          "none are configured for this command, and the bucket is not public; set origin.credentials_file, or say "
+            + "where systemd has them: CREDENTIALS_DIRECTORY=/etc/larder/credentials")
       ] + notTried([.bucket], "it is not shown to strangers")
     case .denied(let code):
       return wrongBucket(
@@ -128,7 +130,7 @@ extension OriginFinding {
   }
 
   private static func refusal(_ code: String?, _ key: String?) -> String {
-    guard let key else { return "the origin wants credentials, and none are configured; set origin.credentials_file" }
+    guard let key else { return "the origin wants credentials, and none are configured for this command" }
     return switch code {
     case "InvalidAccessKeyId":
       "the origin does not know the access key \(key) (InvalidAccessKeyId); check the credentials"
@@ -145,7 +147,7 @@ extension OriginFinding {
     guard overflow || difference.magnitude >= 60 else {
       return OriginFinding(.clock, .ok, "within a minute of the origin's")
     }
-    let side = difference > 0 ? "behind" : "before"
+    let side = difference > 0 ? "behind" : "ahead of"
     return OriginFinding(
       .clock, .failed,
       "this machine's clock is \(difference.magnitude) s \(side) the origin's; set it, and keep it set by NTP")

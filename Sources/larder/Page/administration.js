@@ -11,8 +11,10 @@ const root = document.getElementById('box-content');
 const pace = 2000;
 const entries = 25;
 
+/// Counts the times that the box comes into sight and leaves it: what was asked for in one of them is of no use in the next.
+let sight = 0;
+let isShown = false;
 let timer = null;
-let users = [];
 let events = [];
 let before = null;
 
@@ -28,29 +30,36 @@ const panels = {
 
 /// Looks at the box until `hideBox`.
 export function showBox() {
-  if (timer) return;
+  if (isShown) return;
+  isShown = true;
+  sight += 1;
+  const mine = sight;
   if (!panels.health.isConnected) root.replaceChildren(element('p', { class: 'hint' }, 'Asking the box…'));
   let round = 0;
   const look = async () => {
     if (document.visibilityState === 'visible') {
       await readStatus();
+      if (mine !== sight) return;
       // What changes seldom is asked for seldom.
       if (round % 5 === 0) await Promise.all([readUsers(), readEvents()]);
+      if (mine !== sight) return;
       round += 1;
     }
-    if (timer) timer = setTimeout(look, pace);
+    timer = setTimeout(look, pace);
   };
-  timer = setTimeout(look, 0);
+  look();
 }
 
 export function hideBox() {
+  isShown = false;
+  sight += 1;
   clearTimeout(timer);
-  timer = null;
 }
 
 export function clearBox() {
   hideBox();
-  [users, events, before] = [[], [], null];
+  [events, before] = [[], null];
+  for (const panel of Object.values(panels)) panel.replaceChildren();
   root.replaceChildren();
 }
 
@@ -60,6 +69,16 @@ function fill(panel, id, heading, ...content) {
   if (panel.firstChild && panel.firstChild.isEqualNode(fresh) && !panel.querySelector('button')) return;
   if (panel.contains(document.activeElement)) return;
   panel.replaceChildren(fresh);
+}
+
+/// Shows the panels that have something to say.
+function arrangePanels() { arrange(root, Object.values(panels).filter(panel => panel.firstChild)); }
+
+/// A part that the box has no answer for is not there; while the box is away, what was known stays in sight.
+function leaveOut(panel, error) {
+  if (!error.status) return;
+  panel.replaceChildren();
+  panel.remove();
 }
 
 /// An older box, or a token that is no administrator's: said once, in place of everything.
@@ -73,17 +92,19 @@ function missing(error) {
 // MARK: Status
 
 async function readStatus() {
+  const mine = sight;
   let status;
   try { status = await ask('GET', '/api/admin/status'); } catch (error) {
-    if (error.status) missing(error);
+    if (error.status && mine === sight) missing(error);
     return;
   }
-  arrange(root, Object.values(panels));
+  if (mine !== sight) return;
   drawHealth(status);
   drawOrigin(status.origin);
   drawDisk(status.storage);
   drawFills(status.fills);
   drawViewers(status.viewers);
+  arrangePanels();
 }
 
 function drawHealth({ version, started_at: since, users: number, connections, downloads }) {
@@ -127,19 +148,29 @@ function drawDisk(storage) {
     element('ul', { class: 'legend' }, amounts.map(({ kind, words }) => element('li', { class: kind }, words))),
     facts([
       ['Capacity', capacity === null ? 'what the disk holds' : bytes(capacity)],
-      ['Always left free', bytes(reserve)],
+      ['Kept free', bytes(reserve)],
       ['Folder', path],
     ]));
 }
+
+/// Columns of names and sentences, which may need several lines; all others are figures, which keep to one.
+const wordy = ['Title', 'For', 'User', 'What', 'Why'];
 
 /// A table that becomes a list of pairs where there is no room for it.
 function table(caption, columns, rows, kind) {
   return element('table', { class: kind },
     element('caption', { class: 'unseen' }, caption),
     element('thead', {}, element('tr', {}, columns.map(name => element('th', { scope: 'col' }, name)))),
-    element('tbody', {}, rows.map(cells => element('tr', {}, cells.map((cell, index) =>
-      element('td', { 'data-label': columns[index] }, cell === null || cell === undefined ? '–' : cell))))));
+    element('tbody', {}, rows.map(cells => element('tr', {}, cells.map((cell, index) => {
+      const name = columns[index];
+      const isEmpty = cell === null || cell === undefined;
+      const kinds = [wordy.includes(name) ? null : 'brief', isEmpty ? 'none' : null].filter(Boolean).join(' ');
+      return element('td', { 'data-label': name, class: kinds || null }, isEmpty ? '–' : cell);
+    })))));
 }
+
+/// How much of it, as a bar and in words.
+function withBar(bar, words) { return element('span', { class: 'with-bar' }, bar, element('span', {}, words)); }
 
 function drawFills(fills) {
   fill(panels.fills, 'fills', 'Coming in', fills.length === 0
@@ -147,8 +178,7 @@ function drawFills(fills) {
     : table('Titles that are being fetched', ['Title', 'For', 'Progress', 'Rate', 'Left'], fills.map(one => [
       `${one.content_id} · ${one.quality}`,
       (one.users || []).join(', '),
-      element('span', { class: 'with-bar' },
-        element('progress', { max: 100, value: one.progress, 'aria-label': `${one.content_id}, progress` }),
+      withBar(element('progress', { max: 100, value: one.progress, 'aria-label': `${one.content_id}, progress` }),
         percent(one.progress)),
       one.error ? reason(one.error.code).title : one.bytes_per_second ? rate(one.bytes_per_second) : one.status,
       one.eta_seconds ? duration(one.eta_seconds) : null,
@@ -167,35 +197,44 @@ function drawViewers(viewers) {
 // MARK: Users
 
 async function readUsers() {
-  const all = [];
+  const mine = sight;
+  const users = [];
   try {
     let cursor = null;
     do {
       const answer = await ask('GET', `/api/admin/users${cursor ? `?cursor=${encodeURIComponent(cursor)}` : ''}`);
-      all.push(...answer.users);
+      if (mine !== sight) return;
+      users.push(...answer.users);
       cursor = answer.next_cursor;
-    } while (cursor && all.length < 500);
-  } catch { return panels.users.remove(); }
-  users = all;
-  fill(panels.users, 'users', `Users ${users.length ? users.length : ''}`.trim(), users.length === 0
+    } while (cursor && users.length < 500);
+  } catch (error) {
+    if (mine === sight) leaveOut(panels.users, error);
+    return;
+  }
+  const heading = ['Users', ...(users.length ? [' ', element('span', { class: 'number' }, users.length)] : [])];
+  fill(panels.users, 'users', heading, users.length === 0
     ? element('p', { class: 'hint' }, 'Nobody has asked for anything yet.')
     : table('Users and their quotas', ['User', 'Films', 'In use', 'Quota', 'Free'], users.map(one => [
       one.user, one.downloads,
-      element('span', { class: 'with-bar' }, one.limit_bytes
-        ? element('meter', {
-          max: one.limit_bytes, value: one.used_bytes + one.reserved_bytes, 'aria-label': `${one.user}, in use`,
-        }) : null,
-      bytes(one.used_bytes + one.reserved_bytes)),
+      withBar(one.limit_bytes ? element('meter', {
+        max: one.limit_bytes, value: one.used_bytes + one.reserved_bytes, 'aria-label': `${one.user}, in use`,
+      }) : null, bytes(one.used_bytes + one.reserved_bytes)),
       `${one.limit_bytes === null ? 'no limit' : bytes(one.limit_bytes)}${one.limit_from ? ` (${one.limit_from})` : ''}`,
       one.available_bytes === null ? null : bytes(one.available_bytes),
     ])));
+  arrangePanels();
 }
 
 // MARK: Events
 
 async function readEvents() {
+  const mine = sight;
   let answer;
-  try { answer = await ask('GET', `/api/admin/audit?limit=${entries}`); } catch { return panels.audit.remove(); }
+  try { answer = await ask('GET', `/api/admin/audit?limit=${entries}`); } catch (error) {
+    if (mine === sight) leaveOut(panels.audit, error);
+    return;
+  }
+  if (mine !== sight) return;
   const known = new Set(answer.events.map(({ number }) => number));
   // What was turned to stays below what is new.
   const isJoined = events.some(({ number }) => known.has(number));
@@ -203,11 +242,14 @@ async function readEvents() {
   if (older.length === 0) before = answer.next_before;
   events = [...answer.events, ...older];
   drawEvents();
+  arrangePanels();
 }
 
 async function readOlder() {
+  const mine = sight;
   try {
     const answer = await ask('GET', `/api/admin/audit?limit=${entries}&before=${before}`);
+    if (mine !== sight) return;
     events = [...events, ...answer.events];
     before = answer.next_before;
   } catch (error) { return complain(error, 'Older events cannot be read'); }
@@ -218,12 +260,20 @@ async function readOlder() {
   if (fresh) fresh.focus({ preventScroll: true });
 }
 
+/// Its cause and the administrator's name, which stands in for "the administrator" where the cause has that.
+function whyAndWho({ cause, by }) {
+  if (!by) return cause || null;
+  if (!cause) return `by ${by}`;
+  const someone = 'by the administrator';
+  return cause.includes(someone) ? cause.replace(someone, () => `by ${by}`) : `${cause}, by ${by}`;
+}
+
 function drawEvents() {
   fill(panels.audit, 'audit', 'What happened', events.length === 0
     ? element('p', { class: 'hint' }, 'Nothing yet.')
     : table('Events, newest first', ['When', 'What', 'User', 'Size', 'Why'], events.map(one => [
-      element('time', { datetime: one.time }, exactly(one.time)), eventWords(one.event), one.user || null,
-      one.bytes ? bytes(one.bytes) : null, [one.cause, one.by ? `by ${one.by}` : null].filter(Boolean).join(', ') || null,
+      element('time', { datetime: one.time }, exactly(one.time)), eventWords(one), one.user || null,
+      one.bytes ? bytes(one.bytes) : null, whyAndWho(one),
     ]), 'events'),
   before ? button({ class: 'quiet' }, readOlder, 'Show older ones') : null);
 }

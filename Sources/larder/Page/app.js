@@ -7,6 +7,7 @@ import { clearCatalogue, loadCatalogue } from '/page/catalogue.js';
 import '/page/downloads.js';
 import { say } from '/page/elements.js';
 import { dismissAll } from '/page/notices.js';
+import { stop } from '/page/player.js';
 import { reason } from '/page/reasons.js';
 import { looksLikeToken, session, takeFromAddress } from '/page/session.js';
 import { shelf } from '/page/shelf.js';
@@ -33,12 +34,14 @@ function begin(token) {
 
 /// Back to the door, with the reason.
 function end(why = '') {
+  // What these keep and answer is still of who was signed in.
+  stop();
+  for (const dialog of document.querySelectorAll('dialog[open]')) dialog.close();
   session.end();
   shelf.end();
   clearCatalogue();
   clearBox();
   dismissAll();
-  for (const dialog of document.querySelectorAll('dialog[open]')) dialog.close();
   setAway(false);
   shell.hidden = true;
   signInView.hidden = false;

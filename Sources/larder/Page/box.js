@@ -21,6 +21,14 @@ export class Unreachable extends Error {
   }
 }
 
+/// The session is over in which the box was asked. Whoever asks leaves all as it is: it belongs to somebody else now.
+export class SignedOut extends Error {
+  constructor() {
+    super('the session is over');
+    this.code = 'signed_out';
+  }
+}
+
 /// Tells `away` and `back` when the box is lost and found, and `refused` when it does not take the token any more.
 export const box = new EventTarget();
 let isAway = false;
@@ -49,13 +57,16 @@ export function problem(status, text, token) {
   try { body = JSON.parse(text); } catch { /* An answer of somebody in between. */ }
   const made = new Problem(status, body);
   const isOver = status === 401 || made.code === 'premium_required';
-  if (isOver && token === session.token) box.dispatchEvent(new CustomEvent('refused', { detail: made }));
+  if (isOver && token && token === session.token) box.dispatchEvent(new CustomEvent('refused', { detail: made }));
   return made;
 }
 
 /// Asks and waits for the whole answer. A start waits for the origin, so that it has longer.
+///
+/// Whoever waits here goes on in the session in which they asked, or hears that it is over.
 export async function ask(method, path, body) {
-  const token = session.token;
+  const { token, turn } = session;
+  if (!token) throw new SignedOut();
   const patience = new AbortController();
   const timer = setTimeout(() => patience.abort(), method === 'GET' ? 10_000 : 45_000);
   let response, text;
@@ -66,9 +77,11 @@ export async function ask(method, path, body) {
     });
     text = await response.text();
   } catch {
+    if (turn !== session.turn) throw new SignedOut();
     lost();
     throw new Unreachable();
   } finally { clearTimeout(timer); }
+  if (turn !== session.turn) throw new SignedOut();
   found();
   if (!response.ok) throw problem(response.status, text, token);
   return JSON.parse(text);

@@ -1,6 +1,6 @@
 // What can be had: the platform's catalogue with its qualities, whether each is here or fits; without one, a form.
 
-import { ask } from '/page/box.js';
+import { ask, SignedOut } from '/page/box.js';
 import { monogram, tone } from '/page/card.js';
 import { confirm } from '/page/confirm.js';
 import { button, element, icon, once, say } from '/page/elements.js';
@@ -30,7 +30,7 @@ const rows = new Map();
 export async function loadCatalogue() {
   let answer;
   try { answer = await ask('GET', '/api/catalog'); } catch (error) {
-    if (titles !== null) return;
+    if (titles !== null || error instanceof SignedOut) return;
     if (error.status === 404) return drawForm();
     return root.replaceChildren(element('p', { class: 'hint' }, 'The catalogue cannot be read just now.'));
   }
@@ -46,6 +46,8 @@ export async function loadCatalogue() {
 
 export function clearCatalogue() {
   titles = null;
+  shown = page;
+  search.value = known = '';
   rows.clear();
   root.replaceChildren();
 }

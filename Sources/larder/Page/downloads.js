@@ -8,7 +8,7 @@ import { complain, tell } from '/page/notices.js';
 import { forgetAllBut } from '/page/player.js';
 import { reason } from '/page/reasons.js';
 import { shelf } from '/page/shelf.js';
-import { bytes, count } from '/page/words.js';
+import { bytes, count, sentence } from '/page/words.js';
 
 const root = document.getElementById('downloads-content');
 
@@ -104,7 +104,10 @@ async function askWhoGoes(storage) {
   next = null;
   if (storage.limit_bytes === null || storage.used_bytes === 0) return;
   let answer;
-  try { answer = await ask('GET', `/api/downloads/storage?needed_bytes=${storage.available_bytes + 1}`); } catch { return; }
+  try { answer = await ask('GET', `/api/downloads/storage?needed_bytes=${storage.available_bytes + 1}`); } catch {
+    if (askedFor === key) askedFor = '';
+    return;
+  }
   if (askedFor !== key || !answer.would_evict) return;
   const isNear = storage.available_bytes < storage.limit_bytes / 10;
   if (answer.fits) next = `When room is needed, the first to go: ${victims(answer.would_evict)}. Pinned films stay.`;
@@ -128,8 +131,8 @@ async function deleteAll() {
   try {
     const { deleted, freed_bytes: freed } = await ask('POST', '/api/downloads/cleanup/all');
     tell(`${count(deleted, 'film')} deleted, ${bytes(freed)} freed.`);
-    await shelf.refresh();
     forgetAllBut([]);
+    await shelf.refresh();
     document.getElementById('main').focus();
   } catch (error) { complain(error, 'Not everything could be deleted'); }
 }
@@ -163,6 +166,9 @@ shelf.addEventListener('turn', ({ detail: { download, before } }) => {
   if (download.status === 'completed') tell(`${name} is here and ready to play.`);
   const why = download.error ? `: ${reason(download.error.code).title}` : '';
   if (download.status === 'failed' && before !== 'failed') tell(`${name} failed${why}.`);
+});
+shelf.addEventListener('evicted', ({ detail: { download, error } }) => {
+  tell(`${shelf.name(download.content_id)} is not here any more. ${sentence(error.message)}`);
 });
 
 // The times in words, and the seconds to the next try, pass without news.

@@ -28,8 +28,8 @@ export class Stream {
         // A token that is not taken any more ends it all; whoever signs in anew makes a new one.
         if (error.status === 401 || error.status === 403) return;
       }
-      this.changed(false);
       if (this.stopping.signal.aborted) return;
+      this.changed(false);
       await this.pause();
     }
   }
@@ -75,7 +75,7 @@ export class Stream {
       const lines = new EventLines(this.heard);
       while (true) {
         const { done, value } = await reader.read();
-        if (done) return;
+        if (done || this.stopping.signal.aborted) return;
         // The first comment comes at once: now it stands.
         found();
         this.changed(true);

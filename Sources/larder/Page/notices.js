@@ -1,5 +1,6 @@
 // Short messages at the edge of the page. What went well goes by itself; what went wrong stays until it is read.
 
+import { SignedOut } from '/page/box.js';
 import { button, element, icon } from '/page/elements.js';
 import { reason } from '/page/reasons.js';
 import { sentence } from '/page/words.js';
@@ -13,8 +14,9 @@ export function tell(text) {
   setTimeout(() => notice.remove(), 5000);
 }
 
-/// Says what went wrong, in the table's words and in the box's own.
+/// Says what went wrong, in the table's words and in the box's own; nothing to somebody who has not asked.
 export function complain(error, what) {
+  if (error instanceof SignedOut) return;
   const { title, advice } = reason(error.code || 'internal');
   const detail = error.status ? sentence(error.message) : advice;
   const notice = element('div', { class: 'notice bad', role: 'alert' },

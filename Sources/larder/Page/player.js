@@ -6,7 +6,7 @@ import { complain } from '/page/notices.js';
 import { reason } from '/page/reasons.js';
 import { session } from '/page/session.js';
 import { shelf } from '/page/shelf.js';
-import { duration, percent, place } from '/page/words.js';
+import { duration, percent, place, sentence } from '/page/words.js';
 
 const dialog = document.getElementById('player');
 const video = document.getElementById('video');
@@ -23,7 +23,8 @@ let wanted = 0;
 
 // MARK: Where the viewer stopped
 
-const key = id => `larder.place.${session.user}.${id}`;
+/// The user's name is encoded, so that its end is where the `/` is: `a` is not the beginning of `a.b`, nor of `a/b`.
+const key = id => `larder.place.${encodeURIComponent(session.user)}/${id}`;
 
 /// Where the viewer stopped: `{ at, of }` in seconds; null at the beginning and after the end.
 export function stopped(id) {
@@ -76,7 +77,10 @@ function load(url) {
   video.play().catch(() => {});
 }
 
-function close() {
+/// Keeps the place and gives the film up. Whoever ends the session calls this first: the dialog tells of its end only a
+/// moment later, when the place would be somebody else's.
+export function stop() {
+  if (!playing) return;
   keep();
   clearTimeout(retry);
   playing = null;
@@ -86,7 +90,7 @@ function close() {
 }
 
 document.getElementById('player-close').addEventListener('click', () => dialog.close());
-dialog.addEventListener('close', close);
+dialog.addEventListener('close', stop);
 restart.addEventListener('click', () => {
   video.currentTime = wanted = 0;
   restart.hidden = true;
@@ -131,11 +135,12 @@ video.addEventListener('error', async () => {
   let why = 'This browser cannot play the film, or its bytes do not come.';
   try {
     const state = await ask('GET', `/api/downloads/${id}`);
-    if (state.deleted_at) why = 'The film was deleted meanwhile.';
+    if (state.deleted_at) why = state.error ? sentence(state.error.message) : 'The film was deleted meanwhile.';
     else if (state.status === 'paused') why = 'Its download is paused here. Resume it to see the rest.';
     else if (state.error) why = `${reason(state.error.code).title}. ${reason(state.error.code).advice}`;
     else if (state.status === 'completed' && failures > 1) return say(note, 'This browser cannot play films of this kind.');
   } catch (error) { why = `${reason(error.code).title}. It goes on when the box is back.`; }
+  if (!playing || playing.id !== id) return;
   say(note, why);
   failures += 1;
   clearTimeout(retry);

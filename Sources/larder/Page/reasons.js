@@ -10,7 +10,7 @@ const reasons = {
   integrity_mismatch: ['What arrived is not what was sent', 'Twice in a row, so it was given up. Try again later.'],
   quota_exceeded: ['It does not fit your space', 'Delete a film, or unpin one so that it may go.'],
   storage_full: ['The box is full', 'Delete a film, or ask the box’s administrator for more room.'],
-  evicted: ['Removed to make room', 'Get it again whenever you like.'],
+  evicted: ['Removed from the box', 'Get it again whenever you like.'],
   // Of requests.
   unauthorized: ['You are not signed in any more', 'Open a new link, or paste a new token.'],
   premium_required: ['Your account does not include downloads', 'Ask your platform for premium.'],
@@ -48,4 +48,8 @@ const events = {
   quota_changed: 'Quota changed', quota_set: 'Quota set',
 };
 
-export function eventWords(event) { return events[event] || event.replaceAll('_', ' '); }
+/// What happened, in words. What an administrator removed did not have to make room.
+export function eventWords({ event, by }) {
+  if (event === 'evicted' && by) return 'Removed by an administrator';
+  return events[event] || event.replaceAll('_', ' ');
+}

@@ -12,6 +12,9 @@ export function takeFromAddress() {
 }
 
 export const session = {
+  /// Counts sign-ins and sign-outs: what was begun in one turn is of no use in the next.
+  turn: 0,
+
   get token() { return sessionStorage.getItem(key); },
 
   /// The user's name, `sub`.
@@ -28,8 +31,15 @@ export const session = {
     return typeof exp === 'number' && exp * 1000 < Date.now();
   },
 
-  begin(token) { sessionStorage.setItem(key, token); },
-  end() { sessionStorage.removeItem(key); },
+  begin(token) {
+    this.turn += 1;
+    sessionStorage.setItem(key, token);
+  },
+
+  end() {
+    this.turn += 1;
+    sessionStorage.removeItem(key);
+  },
 };
 
 /// Whether a text has the form of a token: three parts, the middle one a JSON object.

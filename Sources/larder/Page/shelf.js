@@ -7,8 +7,9 @@ import { Stream } from '/page/events.js';
 /// How often is asked while no stream stands, in ms.
 const pace = 4000;
 
-/// Tells `change` when the list or the storage is another, `progress` with a download that moved, and `turn` with one whose
-/// status changed and what it was before.
+/// Tells `change` when the list or the storage is another, `progress` with a download that moved, `turn` with one whose
+/// status changed and what it was before, and `evicted` with one that the box or its administrator removed, and the error
+/// that says so.
 class Shelf extends EventTarget {
   constructor() {
     super();
@@ -31,6 +32,9 @@ class Shelf extends EventTarget {
     this.readAt = null;
     /// Names by content id, from the catalogue.
     this.names = new Map();
+    // Whoever comes next does not wait for what the one before has asked.
+    this.reading = null;
+    this.again = false;
   }
 
   begin() {
@@ -54,6 +58,7 @@ class Shelf extends EventTarget {
     if (this.stream) this.stream.stop();
     this.stream = null;
     this.clear();
+    this.tell('change');
   }
 
   /// Newest first.
@@ -72,14 +77,16 @@ class Shelf extends EventTarget {
       this.again = true;
       return this.reading;
     }
-    this.reading = this.read(Math.max(1, this.downloads.size)).finally(() => {
+    const reading = this.read(Math.max(1, this.downloads.size)).finally(() => {
+      if (this.reading !== reading) return;
       this.reading = null;
       if (this.again) {
         this.again = false;
         this.refresh();
       }
     });
-    return this.reading;
+    this.reading = reading;
+    return reading;
   }
 
   /// Reads the next page too.
@@ -116,6 +123,7 @@ class Shelf extends EventTarget {
   heard(progress) {
     this.readAt = new Date();
     const known = this.downloads.get(progress.id);
+    if (known && progress.error?.code === 'evicted') this.tell('evicted', { download: known, error: progress.error });
     const moves = ['pending', 'downloading', 'paused'].includes(progress.status);
     // What is new, or has come to an end, is more than a progress object tells.
     if (!known || known.status !== progress.status || !moves) this.refresh();

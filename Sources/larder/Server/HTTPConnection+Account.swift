@@ -37,6 +37,12 @@ extension HTTPConnection {
     line?.status = status
   }
 
+  /// A whole answer from memory goes out, with a body of so many bytes.
+  func answered(_ status: Status, bytes: Int) {
+    answered(status)
+    line?.bytes = bytes
+  }
+
   /// Bytes of a title are on their way.
   func played(_ count: Int) {
     metrics?.count(.playBytes, by: count)

@@ -167,8 +167,7 @@ final class HTTPConnection: RequestClient {
 
   /// Sends a whole answer from memory.
   func send(_ status: Status, _ type: MediaType, _ body: [UInt8], _ fields: [Reply.Field], isHead: Bool) {
-    answered(status)
-    line?.bytes = isHead ? 0 : body.count
+    answered(status, bytes: isHead ? 0 : body.count)
     let room = ResponseHead.usualCount + fields.reduce(0) { $0 + $1.value.utf8.count + 64 }
     var bytes = unsafe [UInt8](unsafeUninitializedCapacity: room + body.count) { buffer, count in
       var head = unsafe ResponseHead(status, into: UnsafeMutableRawBufferPointer(buffer))

@@ -201,6 +201,7 @@ final class Playable {
     unsafe lastModifiedDate.withUnsafeBytes { unsafe head.append("Last-Modified", verbatim: $0) }
     head.append("Accept-Ranges", "bytes")
     head.append("Cache-Control", "private, no-cache")
+    head.append("X-Content-Type-Options", "nosniff")
     fields(&head)
     if let persistence = connection.persistence { head.append("Connection", persistence) }
     return head.end()
