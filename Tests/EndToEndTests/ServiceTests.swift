@@ -60,6 +60,18 @@ import Testing
     try manager.wait(for: "STOPPING=1")
   }
 
+  @Test("a watchdog that ends it with SIGABRT ends it at once, also when it was stopped, and no fault is told of")
+  func endsByWatchdog() throws {
+    for isStopped in [false, true] {
+      let box = try Box()
+      if isStopped { box.program?.signal(SIGSTOP) }
+      box.program?.signal(SIGABRT)
+      if isStopped { box.program?.signal(SIGCONT) }
+      #expect(try box.program?.wait() == .signalled(SIGABRT))
+      #expect(!box.report.contains("fault"))
+    }
+  }
+
   @Test("it says in one line what it is doing")
   func status() throws {
     let manager = try Manager()

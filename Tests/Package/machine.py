@@ -34,7 +34,9 @@ class Machine:
     """A booted container, known by its init's process on this machine. We are in its network already."""
 
     def __init__(self, init):
-        self.enter = ["nsenter", "-a", "-t", str(init)]
+        # Nothing of the environment here means anything there.
+        self.enter = ["nsenter", "-a", "-t", str(init), "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8",
+                      "DEBIAN_FRONTEND=noninteractive"]
         self.root = f"/proc/{init}/root"
 
     def run(self, *command, input=None):

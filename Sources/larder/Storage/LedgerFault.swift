@@ -75,10 +75,20 @@ enum LedgerFault {
 
   // MARK: In the handler
 
+  /// `SI_USER`: by kill(2), and not by the kernel or by this process itself.
+  private static let sentByProcess: Int32 = 0
+
   private static func caught(
     _ number: Int32, _ info: UnsafeMutablePointer<siginfo_t>?, _ context: UnsafeMutableRawPointer?
   ) {
-    guard let kept = unsafe kept else { _exit(70) }
+    guard let kept = unsafe kept, let before = unsafe before else { _exit(70) }
+    // Somebody sent it, such as a watchdog whom the loop did not answer: no fault, and what it asks for is the end, which
+    // comes when this returns and the signal is no longer held back.
+    if unsafe info?.pointee.si_code == sentByProcess {
+      unsafe sigaction(number, before + Int(number), nil)
+      raise(number)
+      return
+    }
     // One line: another thread's fault is the same, or comes of it.
     while unsafe isCaught { pause() }
     unsafe isCaught = true
@@ -93,7 +103,6 @@ enum LedgerFault {
     }
     unsafe write(2, kept.unknown, kept.unknownCount)
     // What was to be done before is done when the instruction fails again, or abort(3) goes on.
-    guard let before = unsafe before else { _exit(70) }
     unsafe sigaction(number, before + Int(number), nil)
   }
 
