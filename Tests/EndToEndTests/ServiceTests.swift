@@ -67,7 +67,7 @@ import Testing
       if isStopped { box.program?.signal(SIGSTOP) }
       box.program?.signal(SIGABRT)
       if isStopped { box.program?.signal(SIGCONT) }
-      #expect(try box.program?.wait() == .signalled(SIGABRT))
+      #expect(try box.program?.wait() == .killed(by: SIGABRT))
       #expect(!box.report.contains("fault"))
     }
   }

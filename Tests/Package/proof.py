@@ -13,7 +13,7 @@ from machine import Failure, Machine, Stream, ask, check, connect, eventually
 from origin import BUCKET, KEY, SECRET, Origin
 
 V4, V6 = ("127.0.0.1", 4000), ("::1", 4000)
-SIZE = 48 << 20
+SIZE = 16 << 20
 DRAIN = 10
 CONFIGURATION = f"""
 [server]

@@ -75,17 +75,16 @@ enum LedgerFault {
 
   // MARK: In the handler
 
-  /// `SI_USER`: by kill(2), and not by the kernel or by this process itself.
-  private static let sentByProcess: Int32 = 0
-
   private static func caught(
     _ number: Int32, _ info: UnsafeMutablePointer<siginfo_t>?, _ context: UnsafeMutableRawPointer?
   ) {
     guard let kept = unsafe kept, let before = unsafe before else { _exit(70) }
     // Somebody sent it, such as a watchdog whom the loop did not answer: no fault, and what it asks for is the end, which
     // comes when this returns and the signal is no longer held back.
-    if unsafe info?.pointee.si_code == sentByProcess {
-      unsafe sigaction(number, before + Int(number), nil)
+    if let info = unsafe info, unsafe info.pointee.si_code == 0 {  // SI_USER: by kill(2)
+      // The default action, as all zeros say: Swift's own report would go on living, too.
+      var standard = sigaction()
+      unsafe sigaction(number, &standard, nil)
       raise(number)
       return
     }
