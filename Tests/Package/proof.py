@@ -149,6 +149,24 @@ class Proof:
             self.answers(address)
             check(machine.state("larder.service") == "active", "it is not active")
 
+    def stands_alone(self):
+        """where the socket unit is masked, it listens by itself, and the administrators reach it too"""
+        machine, own = self.machine, "/run/larder/own/admin.sock"
+        # To stop the sockets is to stop the service.
+        machine.systemctl("stop", "larder.socket")
+        check(machine.state("larder.service") == "inactive", "it outlives its sockets")
+        machine.systemctl("mask", "--runtime", "larder.socket")
+        machine.write("/etc/larder/larder.toml", CONFIGURATION.replace("[server]", f'[server]\nadmin_socket = "{own}"'))
+        machine.systemctl("start", "larder")
+        self.answers(V4)
+        answer = ask(machine.root + own, "GET", "/metrics")
+        check(answer.status == 200, f"/metrics at {own}: {answer.status}")
+        check(machine.run("stat", "-c", "%A %G", own).split() == ["srw-rw----", "larder"], f"{own} is not larder's")
+        machine.systemctl("unmask", "--runtime", "larder.socket")
+        machine.write("/etc/larder/larder.toml", CONFIGURATION)
+        machine.systemctl("restart", "larder")
+        self.serves()
+
     def is_watched(self):
         """a daemon that hangs is started again by the watchdog"""
         machine, since = self.machine, self.machine.cursor()
@@ -291,7 +309,7 @@ def main():
     origin = Origin(arguments.weed, arguments.work + "/origin")
     proof = Proof(machine, origin)
     steps = [proof.installs, proof.is_confined, proof.has_credentials, proof.reloads, proof.gives_up, proof.is_activated,
-             proof.is_watched, proof.survives_kill, proof.stops, proof.upgrades, proof.purges]
+             proof.stands_alone, proof.is_watched, proof.survives_kill, proof.stops, proof.upgrades, proof.purges]
     try:
         for step in steps:
             began = time.monotonic()
