@@ -54,17 +54,22 @@ let package = Package(
       name: "DemoVideos", path: "Sources/larder/Demo/Videos",
       exclude: ["countdown_360p.mp4", "mandelbrot_360p.mp4", "testcard_360p.mp4"]),
 
+    // The page for people, put into the program the same way.
+    .target(name: "PageFiles", path: "Sources/larder/Page/Embed"),
+
     // Decisions wired to the world.
     .executableTarget(
       name: "larder",
       dependencies: [
-        "Access", "Cache", "Configuration", "Curl", "CSystem", "DemoVideos", "HTTP", "LMDB", "Loop", "S3",
+        "Access", "Cache", "Configuration", "Curl", "CSystem", "DemoVideos", "HTTP", "LMDB", "Loop", "PageFiles",
+        "S3",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "Crypto", package: "swift-crypto"),
       ],
-      exclude: ["Demo/Videos"],
-      swiftSettings: settings,
+      exclude: ["Demo/Videos", "Page"],
+      // C's types belong to the module that is loaded first, which would be another one in each batch of files: always Glibc.
+      swiftSettings: settings + [.unsafeFlags(["-Xfrontend", "-import-module", "-Xfrontend", "Glibc"])],
       // What is shipped runs where no Swift is installed, and touches less memory.
       linkerSettings: [
         .unsafeFlags(

@@ -5,10 +5,12 @@
 #pragma once
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <linux/capability.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <stdint.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -25,6 +27,14 @@ extern int renameat2(int from, const char *name, int to, const char *fresh, unsi
 extern int sync_file_range(int file, off_t offset, off_t count, unsigned int flags);
 extern int syncfs(int descriptor);
 extern int pthread_setname_np(pthread_t thread, const char *name);
+/// The part of glibc's dl_phdr_info that every version has.
+struct larder_loaded {
+  ElfW(Addr) address;
+  const char *name;
+  const ElfW(Phdr) *segments;
+  ElfW(Half) count;
+};
+extern int dl_iterate_phdr(int (*visit)(struct larder_loaded *, size_t, void *), void *context);
 #ifndef RWF_NOWAIT
 #define RWF_NOWAIT 0x00000008
 #endif
@@ -32,6 +42,13 @@ extern int pthread_setname_np(pthread_t thread, const char *name);
 /// accept4(2), close-on-exec and non-blocking from birth.
 static inline int larder_accept(int listener) {
   return accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+}
+
+/// Who is at the other end of a Unix socket, by SO_PEERCRED (unix(7)): the user's number, or -errno.
+static inline long larder_peer_user(int socket) {
+  struct { pid_t process; uid_t user; gid_t group; } peer;
+  socklen_t length = sizeof peer;
+  return getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0 ? -errno : (long)peer.user;
 }
 
 /// preadv2(2) with RWF_NOWAIT: only what is in the page cache; EAGAIN (as -EAGAIN) for a cold page.
@@ -78,6 +95,25 @@ static inline void larder_limit_heaps(int bytes, int kept, int arenas) {
   mallopt(M_MMAP_THRESHOLD, bytes);
   mallopt(M_TRIM_THRESHOLD, kept);
   mallopt(M_ARENA_MAX, arenas);
+}
+
+static inline int larder_unmap_code_of(struct larder_loaded *loaded, size_t size, void *page) {
+  uintptr_t mask = ~(*(uintptr_t *)page - 1);
+  for (const ElfW(Phdr) *segment = loaded->segments; segment < loaded->segments + loaded->count; segment++) {
+    // What may be written to differs from its file.
+    if (segment->p_type != PT_LOAD || segment->p_flags & PF_W) continue;
+    uintptr_t start = (loaded->address + segment->p_vaddr) & mask;
+    uintptr_t end = (loaded->address + segment->p_vaddr + segment->p_memsz + ~mask) & mask;
+    madvise((void *)start, end - start, MADV_DONTNEED);
+  }
+  return 0;
+}
+
+/// dl_iterate_phdr(3), madvise(2): the pages of code and constants, of the program and its libraries, leave this process and
+/// come back, most of them from the page cache, as they are used.
+static inline void larder_unmap_code(void) {
+  uintptr_t page = sysconf(_SC_PAGESIZE);
+  dl_iterate_phdr(larder_unmap_code_of, &page);
 }
 
 /// renameat2(2) with RENAME_NOREPLACE: what stands at the new name stays, and the answer is -EEXIST.

@@ -108,6 +108,18 @@ extension Codec<Duration> {
   }
 }
 
+extension Codec<Bool> {
+  /// Yes or no.
+  static let yesOrNo = Codec(
+    type: "boolean", range: "true, false", encode: { "\($0)" },
+    decode: { node throws(Complaint) in
+      guard case .boolean(let isSo) = node else {
+        throw wrongType(node, wanted: "true or false", advice: "write true or false, without quotes")
+      }
+      return isSo
+    })
+}
+
 // MARK: - Texts
 
 extension Codec<String> {

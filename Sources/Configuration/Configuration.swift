@@ -153,6 +153,8 @@ public struct Configuration: Sendable, Equatable {
     public var level = Level.info
     /// How a line of the log is written.
     public var format = Format.text
+    /// Whether there is a line for each request that was answered.
+    public var access = false
 
     /// How severe a line of the log is, the least severe first.
     public enum Level: String, CaseIterable, Sendable {

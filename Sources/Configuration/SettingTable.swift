@@ -186,5 +186,8 @@ extension Setting {
     Setting(
       "log.level", \.log.level, .choice(), default: .info, "The least severe level that is written."),
     Setting("log.format", \.log.format, .choice(), default: .text, "Lines for people, or one JSON object a line."),
+    Setting(
+      "log.access", \.log.access, .yesOrNo, default: false,
+      "A line for each request that was answered, at the level info: who, what, with which status, how much, how long."),
   ]
 }

@@ -5,6 +5,7 @@
 enum Node: Equatable, Sendable {
   case text(String)
   case integer(Int)
+  case boolean(Bool)
   case array([Node])
   case table([Entry])
   /// A value of a type that no key takes, in words.
@@ -22,6 +23,7 @@ enum Node: Equatable, Sendable {
     switch self {
     case .text(let text): "the text \(quoted(text))"
     case .integer(let number): "the number \(number)"
+    case .boolean: "true or false"
     case .array: "an array"
     case .table: "a table"
     case .other(let kind): kind

@@ -222,7 +222,7 @@ struct TOMLScanner {
 
   /// The value of a word. Types that no key takes are told by their looks alone: they are refused anyway.
   private func bareValue(of word: String) throws(SyntaxError) -> Node? {
-    if word == "true" || word == "false" { return .other("true or false") }
+    if word == "true" || word == "false" { return .boolean(word == "true") }
     let sign = word.hasPrefix("+") || word.hasPrefix("-") ? word.prefix(1) : ""
     let unsigned = word.dropFirst(sign.count)
     if unsigned == "inf" || unsigned == "nan" { return .other("a number with a fraction") }

@@ -38,8 +38,15 @@ public enum JSONValue: Equatable, Sendable {
   /// The text, when this is a string.
   public var string: String? { if case .string(let value) = self { value } else { nil } }
 
-  /// The number, when this is an integer.
-  public var integer: Int64? { if case .integer(let value) = self { value } else { nil } }
+  /// The number, when it is whole, however it is written: to JSON, 60, 60.0 and 6e1 are one number. Beyond 2⁵³ only what
+  /// is written without fraction and exponent is known to be whole.
+  public var integer: Int64? {
+    switch self {
+    case .integer(let value): value
+    case .number(let value) where value.magnitude <= 0x1p53: Int64(exactly: value)
+    default: nil
+    }
+  }
 
   /// The truth, when this is true or false.
   public var bool: Bool? { if case .bool(let value) = self { value } else { nil } }

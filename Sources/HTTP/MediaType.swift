@@ -52,6 +52,14 @@ public enum MediaType: UInt8, Sendable, CaseIterable {
     }
   }
 
+  /// Whether a browser that opens it runs what stands in it, in the name of the server that it came from.
+  public var isActive: Bool {
+    switch self {
+    case .html, .svg, .css, .javaScript: true
+    default: false
+    }
+  }
+
   /// The type for an extension without its dot, in any case; octets when it is not known.
   public init(fileExtension: String) {
     self =

@@ -17,7 +17,9 @@ enum LockFile {
     if unsafe lstat(path, &status) == 0 {
       // Whoever reads the environment now has its slot there.
       if isInUse(path) { return }
-      if status.st_mode & S_IFMT == S_IFLNK, unsafe access(path, R_OK | W_OK) == 0 { return }
+      if status.st_mode & S_IFMT == S_IFLNK, unsafe faccessat(AT_FDCWD, path, R_OK | W_OK, AT_EACCESS) == 0 {
+        return
+      }
     }
     var template = Array("/dev/shm/larder-XXXXXX\0".utf8)
     let isMade = unsafe template.withUnsafeMutableBytes { bytes in
@@ -61,7 +63,8 @@ enum LockFile {
     let path = "\(directory)/lock.mdb"
     var status = stat()
     guard unsafe lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFLNK else { return }
-    if unsafe access(path, F_OK) != 0, errno == ENOENT { unsafe unlink(path) }
+    // Not access(2): below a folder that is root's, who reads by a capability would hear EACCES of any link.
+    if unsafe stat(path, &status) != 0, errno == ENOENT { unsafe unlink(path) }
   }
 
   /// Gives the file its blocks before LMDB maps it: it makes the file sparse, and the first touch of a page for which a

@@ -91,6 +91,13 @@ public enum Socket {
     unsafe SocketAddress { unsafe getpeername(descriptor, $0, $1) }
   }
 
+  /// The number of the user whose process is at the other end of a Unix socket (`SO_PEERCRED`), as it was when that
+  /// connected; nil for other sockets.
+  public static func peerUser(_ descriptor: Int32) -> UInt32? {
+    // Of a connection that is none of ours the kernel knows nobody, which it says with the largest number.
+    UInt32(exactly: larder_peer_user(descriptor)).flatMap { $0 == .max ? nil : $0 }
+  }
+
   @discardableResult
   static func set(_ descriptor: Int32, _ level: Int32, _ option: Int32, _ value: Int32) -> Bool {
     var value = value

@@ -29,6 +29,7 @@ final class Daemon {
   private let fills: Fills
   private let box: Box
   private let scrub: Scrub
+  private let overview: Overview
   private let server: HTTPServer
   private let adminServer: HTTPServer
   let metrics = Metrics()
@@ -73,11 +74,14 @@ final class Daemon {
       door: Door(rules: settings.rules, keys: settings.keys, linkSecret: settings.secret), policy: settings.policy,
       losses: losses, metrics: metrics, log: log, keyOf: settings.keyOf)
     scrub = Scrub(writer: writer, volume: volume, losses: losses, settings: settings.scrub, log: log)
+    overview = Overview(box, scrub: scrub, configuration: settings.configuration)
     let budget = try settings.descriptors.effectiveConnections(limit: Descriptor.limit)
+    let api = API(box, overview: overview)
     server = HTTPServer(
-      handler: API(box), limits: settings.limits.with(connections: budget.connections), metrics: metrics)
+      handler: api, limits: settings.limits.with(connections: budget.connections), metrics: metrics)
     shortOfDescriptors = budget.warning
-    adminServer = HTTPServer(handler: AdminAPI(box), limits: settings.adminLimits)
+    adminServer = HTTPServer(handler: AdminAPI(api, overview: overview), limits: settings.adminLimits)
+    overview.server = server
     scrub.isBusy = { [unowned box] in box.isBusy }
     scrub.checked = { [metrics] in metrics.count(.scrubBytes, by: $0) }
     writer.onRoom { [log] isShort in
@@ -100,9 +104,12 @@ final class Daemon {
         box.committed(change)
       }
     }
+    tellRequests()
     metrics.read(.connections) { [weak server] in [server?.count] }
     metrics.read(.logLinesDropped) { [LogQueue.standardError.dropped] }
     metrics.read(.storageFreeBytes) { [volume] in [volume.freeBytes] }
+    metrics.read(.storageCapacityBytes) { [weak box] in [box?.capacity] }
+    metrics.read(.storageReserveBytes) { [weak box] in [box?.policy.reserve] }
     metrics.read(.storageBytes) { [weak box] in
       let usage = try? box?.read { ledger, tx in try ledger.boxUsage(in: tx) }
       return [usage?.complete, usage?.filling, usage?.discarded]
@@ -123,6 +130,7 @@ final class Daemon {
     for listener in listeners {
       server.serve(listener)
       addresses.append(listener.localAddress)
+      overview.addresses.append(listener.localAddress)
       tell(listener)
     }
     for listener in adminListeners {
@@ -208,7 +216,9 @@ final class Daemon {
   /// The settings after a reload; what cannot change while running stays as it was.
   func reload(_ fresh: Settings, kept: [String]) {
     settings = fresh
+    overview.configuration = fresh.configuration
     log.use(LogSettings(fresh.configuration.log))
+    tellRequests()
     writer.use(fresh.policy)
     box.policy = fresh.policy
     box.door = Door(rules: fresh.rules, keys: fresh.keys, linkSecret: fresh.secret)
@@ -232,6 +242,11 @@ final class Daemon {
     }
     for warning in fresh.warnings { log.warning("configuration", warning) }
     for key in kept { log.warning("configuration", "\(key) cannot change while running; restart larder for it") }
+  }
+
+  /// Has the log tell of requests, when it is to.
+  private func tellRequests() {
+    for server in [server, adminServer] { server.requestLog = log.tellsRequests ? log : nil }
   }
 
   var configuration: Configuration { settings.configuration }

@@ -44,6 +44,20 @@ struct EventLog: Sendable {
     log(.error, event, message(), about)
   }
 
+  /// Whether there is a line for each request that was answered.
+  var tellsRequests: Bool {
+    SharedLogSettings.current.withLock { $0.tellsRequests && $0.level <= .info }
+  }
+
+  /// A request was answered, to its end or not.
+  ///
+  /// - Parameter microseconds: from its head to the end of its answer.
+  func answered(_ request: AnsweredRequest, after microseconds: Int) {
+    LogLine(.info, "request.answered", request.sentence(microseconds), request.subjects) {
+      request.write(microseconds, to: &$0)
+    }.write()
+  }
+
   private func log(
     _ level: Logger.Level, _ event: String, _ message: @autoclosure () -> String, _ about: [Subject: String]
   ) {
@@ -58,6 +72,11 @@ struct EventLog: Sendable {
 struct LogSettings: Sendable {
   var level: Logger.Level
   var isJSON: Bool
+  /// Whether there is a line for each request that was answered.
+  var tellsRequests = false
+
+  /// For who has nothing to say but what it is asked.
+  static let silent = LogSettings(level: .critical, isJSON: false)
 }
 
 /// Changed by a reload, read at every event.
@@ -70,54 +89,85 @@ private struct StandardErrorHandler: LogHandler {
   var metadata: Logger.Metadata = [:]
   var logLevel: Logger.Level = .trace
 
-  /// Set by systemd when standard error goes to the journal, which has its own time and wants a priority.
-  private static let isJournal = unsafe getenv("JOURNAL_STREAM") != nil
-
   subscript(metadataKey key: String) -> Logger.Metadata.Value? {
     get { metadata[key] }
     set { metadata[key] = newValue }
   }
 
   func log(event: LogEvent) {
-    let line = Self.line(event.level, "\(event.message)", (event.metadata ?? [:]).mapValues { "\($0)" })
-    LogQueue.standardError.append(line) { dropped in
-      Self.line(
-        .warning, "\(dropped) lines of the log are missing here: standard error did not take them in time",
-        ["event": "log.dropped"])
+    var subjects = (event.metadata ?? [:]).mapValues { "\($0)" }
+    let name = subjects.removeValue(forKey: "event") ?? ""
+    LogLine(event.level, name, "\(event.message)", subjects).write()
+  }
+}
+
+/// One event as it is written.
+struct LogLine {
+  private let level: Logger.Level
+  private let event: String
+  private let message: String
+  /// Names and values of what it is about.
+  private let subjects: [String: String]
+  /// Writes members of the JSON form alone: in the other one, the sentence has them.
+  private let members: (inout JSONWriter) -> Void
+
+  init(
+    _ level: Logger.Level, _ event: String, _ message: String, _ subjects: [String: String],
+    members: @escaping (inout JSONWriter) -> Void = { _ in }
+  ) {
+    self.level = level
+    self.event = event
+    self.message = message
+    self.subjects = subjects
+    self.members = members
+  }
+
+  /// Hands it to whoever writes to standard error.
+  func write() {
+    LogQueue.standardError.append(bytes) { dropped in
+      LogLine(
+        .warning, "log.dropped",
+        "\(dropped) lines of the log are missing here: standard error did not take them in time", [:]
+      ).bytes
     }
   }
 
-  private static func line(_ level: Logger.Level, _ message: String, _ fields: [String: String]) -> [UInt8] {
+  /// With its end.
+  private var bytes: [UInt8] {
+    // The journal has its own time and wants a priority, which it takes off.
+    let priority = Journal.isStandardError ? Array("<\(level.priority)>".utf8) : []
     let isJSON = SharedLogSettings.current.withLock { $0.isJSON }
-    return isJSON ? json(level, message, fields) : text(level, message, fields)
+    return priority + (isJSON ? json : text) + [UInt8(ascii: "\n")]
   }
 
-  private static func text(_ level: Logger.Level, _ message: String, _ fields: [String: String]) -> [UInt8] {
+  private var text: [UInt8] {
     var line =
-      isJournal ? "<\(priority(level))>" : "\(HTTP.Timestamp.string(milliseconds: Int(Clock.now.milliseconds))) "
-    if !isJournal { line += "\(level) " }
+      Journal.isStandardError ? "" : "\(HTTP.Timestamp.string(milliseconds: Int(Clock.now.milliseconds))) \(level) "
     line += message
-    let about = fields.filter { $0.key != "event" }.sorted { $0.key < $1.key }
+    let about = subjects.sorted { $0.key < $1.key }
     if !about.isEmpty { line += " (" + about.map { "\($0.key) \($0.value)" }.joined(separator: ", ") + ")" }
     // What came from outside cannot begin a line of its own.
-    return line.utf8.map { $0 < 0x20 || $0 == 0x7F ? UInt8(ascii: " ") : $0 } + [UInt8(ascii: "\n")]
+    return line.utf8.map { $0 < 0x20 || $0 == 0x7F ? UInt8(ascii: " ") : $0 }
   }
 
-  private static func json(_ level: Logger.Level, _ message: String, _ fields: [String: String]) -> [UInt8] {
+  private var json: [UInt8] {
     var writer = JSONWriter()
     writer.object { writer in
       writer.field("time", milliseconds: Int(Clock.now.milliseconds))
       writer.field("level", "\(level)")
-      writer.field("event", fields["event"])
+      writer.field("event", event)
       writer.field("message", message)
-      for (name, value) in fields.sorted(by: { $0.key < $1.key }) where name != "event" { writer.field(name, value) }
+      for (name, value) in subjects.sorted(by: { $0.key < $1.key }) { writer.field(name, value) }
+      members(&writer)
     }
-    return writer.bytes + [UInt8(ascii: "\n")]
+    return writer.bytes
   }
+}
 
+extension Logger.Level {
   /// As in sd-daemon(3).
-  private static func priority(_ level: Logger.Level) -> Int {
-    switch level {
+  fileprivate var priority: Int {
+    switch self {
     case .critical: 2
     case .error: 3
     case .warning: 4

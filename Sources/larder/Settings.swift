@@ -213,6 +213,7 @@ extension LogSettings {
       case .error: .error
       }
     isJSON = log.format == .json
+    tellsRequests = log.access
   }
 }
 

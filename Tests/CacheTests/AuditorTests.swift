@@ -182,7 +182,7 @@ import Testing
       #expect(found, "\(table.name)")
       try ledger.environment.write { tx in try tx.put(table, key, value) }
     }
-    try ledger.environment.write { tx in try tx.put(ledger.meta, Array("box".utf8), [1]) }
+    try ledger.environment.write { tx in try tx.put(ledger.meta, Array("box".utf8), [2]) }
     #expect(try box.findings() == [.unreadable(table: "meta", key: Array("box".utf8), reason: "too short")])
   }
 

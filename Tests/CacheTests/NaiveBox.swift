@@ -95,7 +95,9 @@ struct NaiveBox: Equatable {
   var usage: BoxUsage {
     let filling = copies.filter { !$0.isComplete }
     return BoxUsage(
-      complete: copies.filter(\.isComplete).reduce(0) { $0 + $1.size }, filling: filling.reduce(0) { $0 + $1.size },
+      complete: copies.filter(\.isComplete).reduce(0) { $0 + $1.size },
+      unowned: copies.filter { $0.isComplete && owners($0.id).isEmpty }.reduce(0) { $0 + $1.size },
+      filling: filling.reduce(0) { $0 + $1.size },
       fillingStored: filling.reduce(0) { $0 + $1.bytes($1.blocks) },
       discarded: discards.values.reduce(0) { $0 + $1.counted })
   }

@@ -10,7 +10,7 @@ import Testing
   private func tables(_ ledger: Ledger) -> [Table] {
     [
       ledger.downloads, ledger.objects, ledger.users, ledger.blocks, ledger.discards, ledger.meta, ledger.audit,
-      ledger.starts, ledger.counts,
+      ledger.starts, ledger.counts, ledger.limits,
     ] + DerivedRow.Index.allCases.map(ledger.table)
   }
 
@@ -21,7 +21,7 @@ import Testing
   private func dump(_ box: Box) throws -> [String: [[UInt8]]] {
     var all: [String: [[UInt8]]] = [:]
     try box.read { tx throws in
-      for table in tables(box.ledger) where table != box.ledger.audit && table != box.ledger.counts {
+      for table in tables(box.ledger) where table != box.ledger.audit {
         try tx.scan(table) { key, value in
           all[table.name, default: []].append(key.indices.map { key[$0] } + [0] + value.indices.map { value[$0] })
           return true

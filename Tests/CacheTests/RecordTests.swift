@@ -115,8 +115,17 @@ import Testing
     let rest = [21, 22, -2].flatMap { little($0) } + [3] + little(4) + [2, 0, 7, 8]
     #expect(object.record == [1, 1, 2] + sizes + rest + ["b", "k", "\"e\""].flatMap(text))
     #expect(Usage(used: 1, reserved: 2).record == [1] + little(1) + little(2))
-    let box = BoxUsage(complete: 1, filling: 2, fillingStored: 3, discarded: 4)
-    #expect(box.record == [1] + [1, 2, 3, 4].flatMap { little($0) })
+    let box = BoxUsage(complete: 1, unowned: 5, filling: 2, fillingStored: 3, discarded: 4)
+    #expect(box.record == [2] + [1, 2, 3, 4, 5].flatMap { little($0) })
+    let limit = SetLimit(bytes: nil, moment: Timestamp(milliseconds: 6), by: "root")
+    #expect(limit.record == [1] + little(-1) + little(6) + text("root"))
+    var entry = AuditEntry(
+      number: 1, moment: Timestamp(milliseconds: 2), event: .evicted, download: download.id, object: object.id,
+      user: "ann", bytes: 3, cause: "why")
+    let common = little(2) + [6] + [1, 2, 1, 3].flatMap { little($0) } + text("ann") + text("why")
+    #expect(entry.record == [1] + common)
+    entry.by = "root"
+    #expect(entry.record == [2] + common + text("root"))
     #expect(Key.page(ObjectID(1), 2) == [0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2])
     #expect(Key.claim("ann", "a") == [3] + Array("ann".utf8) + [1] + Array("a720p".utf8))
     // FNV-1a of "b", zero, "k".
@@ -151,6 +160,30 @@ import Testing
         Usage(used: 1, reserved: 2).record,
         { bytes in
           let again = try Usage(record: bytes).record
+          #expect(again == bytes)
+        }
+      ),
+      (
+        SetLimit(bytes: 7, moment: Timestamp(milliseconds: 2), by: "root").record,
+        { bytes in
+          let again = try SetLimit(record: bytes).record
+          #expect(again == bytes)
+        }
+      ),
+      (
+        try StatusCounts(record: StatusCounts().record).record,
+        { bytes in
+          let again = try StatusCounts(record: bytes).record
+          #expect(again == bytes)
+        }
+      ),
+      (
+        AuditEntry(
+          number: 1, moment: Timestamp(milliseconds: 2), event: .pinned, download: download.id, object: object.id,
+          user: "ann", bytes: 3, cause: "why", by: "root"
+        ).record,
+        { bytes in
+          let again = try AuditEntry(number: 1, record: bytes).record
           #expect(again == bytes)
         }
       ),

@@ -47,6 +47,7 @@ import Testing
     #expect(defaults.catalog.refresh == .seconds(900))
     #expect(defaults.log.level == .info)
     #expect(defaults.log.format == .text)
+    #expect(!defaults.log.access)
   }
 
   @Test func theContractsOwnTextIsTheDefaults() throws {
@@ -108,6 +109,7 @@ import Testing
       [log]
       level = "info"
       format = "text"
+      access = false
       """
     #expect(try Configuration.parse(text: text, file: "larder.toml") == .defaults)
     // Every key of the contract is in the table and the other way round.

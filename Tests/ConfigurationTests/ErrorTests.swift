@@ -37,6 +37,7 @@ func problem(_ text: String) throws -> ConfigurationProblem {
       case "size": ["integer", "text"]
       case "array of texts": ["array"]
       case "table of sizes by user id": ["table"]
+      case "boolean": ["bool"]
       default: ["text"]
       }
     for (type, value) in values where !taken.contains(type) {

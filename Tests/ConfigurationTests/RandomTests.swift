@@ -80,6 +80,7 @@ extension Configuration {
     it.catalog.refresh = duration(1000...(30 * day), using: &generator)
     it.log.level = Log.Level.allCases.randomElement(using: &generator)!
     it.log.format = Log.Format.allCases.randomElement(using: &generator)!
+    it.log.access = .random(using: &generator)
     return it
   }
 }

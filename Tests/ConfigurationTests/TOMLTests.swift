@@ -70,7 +70,7 @@ extension Node.Entry {
     ("[]", .array([])), ("[ 1, # x\n 'a',\n]", .array([.integer(1), .text("a")])),
     ("[[],[[]]]", .array([.array([]), .array([.array([])])])), ("{}", .table([])),
     ("{ b = [\n'c'] }", .table([.init(key: "b", line: 1, value: .array([.text("c")]))])),
-    ("true", .other("true or false")), ("false", .other("true or false")), ("1.5", .other("a number with a fraction")),
+    ("true", .boolean(true)), ("false", .boolean(false)), ("1.5", .other("a number with a fraction")),
     ("-1e10", .other("a number with a fraction")), ("6.626e-34", .other("a number with a fraction")),
     ("inf", .other("a number with a fraction")), ("-nan", .other("a number with a fraction")),
     ("1979-05-27", .other("a date or a time")), ("07:32:00.5", .other("a date or a time")),

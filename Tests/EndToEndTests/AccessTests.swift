@@ -186,6 +186,8 @@ import Testing
       #expect(try ann.ask("POST", "/api/downloads/\(ids[0])/play-url", body: body).status == 400, "\(body)")
     }
     let asked = Date()
+    // To JSON that is the same number as 60.
+    try ann.expect(200, "POST", "/api/downloads/\(ids[0])/play-url", body: #"{"ttl_seconds":60.0}"#)
     let short = try ann.expect(200, "POST", "/api/downloads/\(ids[0])/play-url", body: #"{"ttl_seconds":1}"#)
     let brief = short.url?.text
     let expiry = try Date.ISO8601FormatStyle(includingFractionalSeconds: true).parse(short.expires_at?.text ?? "")

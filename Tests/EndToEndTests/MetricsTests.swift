@@ -23,7 +23,8 @@ import Testing
       #expect((family.kind == "counter") == name.hasSuffix("_total"))
       #expect(name.hasPrefix("larder_") && family.help.hasSuffix("."))
       #expect(!family.samples.isEmpty && family.samples.allSatisfy { $0.value >= 0 }, "\(name)")
-      #expect(Set(family.samples.map { $0.labels.keys.sorted() }).count == 1, "\(name): one set of labels")
+      #expect(
+        Set(family.samples.map { [$0.part] + $0.labels.keys.sorted() }).count == (family.kind == "histogram" ? 3 : 1))
     }
     #expect(try found.value("larder_integrity_failures_total", ["found": "play"]) == 0)
     #expect(try found.value("larder_log_lines_dropped_total") == 0)
@@ -52,6 +53,18 @@ import Testing
     #expect(try ann.tryStart(Title(size: 1)).status == 404)
     let after = try scrape(box, admin)
     #expect(try after.value("larder_fill_bytes_total") == size)
+    #expect(try after.value("larder_starts_total", ["result": "miss"]) == 1)
+    #expect(try after.value("larder_promises_kept_total") == 1)
+    #expect(try after.value("larder_plays_total", ["result": "hit"]) == 2)
+    #expect(try after.value("larder_plays_total", ["result": "partial"]) == 0)
+    #expect(try after.count("larder_play_first_byte_seconds") == 2)
+    #expect(try after.count("larder_play_seconds") == 2)
+    #expect(try after.count("larder_chunk_fetch_seconds") >= 1)
+    #expect(try after.value("larder_quota_bytes", ["state": "limit"]) == size + 1000)
+    #expect(try after.value("larder_quota_bytes", ["state": "used"]) == size)
+    #expect(try after.value("larder_quota_bytes", ["state": "reserved"]) == 0)
+    #expect(try after.value("larder_quota_users") == 1)
+    #expect(try after.value("larder_storage_reserve_bytes") == 1 << 20)
     #expect(try after.value("larder_play_bytes_total") == size + 100)
     #expect(try after.value("larder_storage_bytes", ["state": "complete"]) == size)
     #expect(try after.value("larder_storage_free_bytes") > 0)
@@ -104,6 +117,59 @@ import Testing
     #expect(try two.value("larder_evictions_total", ["cause": "quota"]) == 0)
   }
 
+  @Test("a title that is here, one that is on its way, and one that nobody has asked for before are told apart")
+  func hits() throws {
+    let box = try Box()
+    let (ann, bob) = (try box.user("ann"), try box.user("bob"))
+    let title = Title(size: 2 << 20)
+    try box.origin.put(title)
+    box.proxy.hold(after: 600_000)
+    let first = try ann.start(title)
+    try ann.wait(first, "some bytes") { $0.downloaded_bytes?.int ?? 0 > 0 }
+    let second = try bob.start(title)
+    #expect(try ann.play(first, headers: ["Range": "bytes=0-999"]).status == 206)
+    box.proxy.release()
+    for (user, id) in [(ann, first), (bob, second)] { try user.wait(id, for: "completed") }
+    let carol = try box.user("carol")
+    try carol.wait(carol.start(title), for: "completed")
+    #expect(try ann.play(first).body == title.bytes)
+    #expect(try ["miss", "partial", "hit"].map { try box.metric("larder_starts_total", ["result": $0]) } == [1, 1, 1])
+    #expect(try ["partial", "hit"].map { try box.metric("larder_plays_total", ["result": $0]) } == [1, 1])
+    #expect(try box.metric("larder_promises_kept_total") == 3)
+  }
+
+  @Test("what was accepted and fails later is a broken promise, by why; what is refused or cancelled is none")
+  func promises() throws {
+    let box = try Box(["quota": ["default": "100000"]])
+    let ann = try box.user("ann")
+    #expect(try ann.tryStart(Title(size: 10)).status == 404)
+    box.proxy.goDown()
+    let (large, missing) = (Title(size: 200_000), Title(size: 10))
+    try box.origin.put(large)
+    let (one, two) = (try ann.start(large), try ann.start(missing))
+    let cancelled = try ann.start(Title(size: 20))
+    try ann.expect(200, "DELETE", "/api/downloads/\(cancelled)")
+    try box.proxy.comeBack()
+    for id in [one, two] { try ann.wait(id, for: "failed") }
+    let codes = ["quota_exceeded", "content_not_found", "access_denied", "integrity_mismatch", "storage_full"]
+    #expect(try codes.map { try box.metric("larder_promises_broken_total", ["code": $0]) } == [1, 1, 0, 0, 0])
+    #expect(try box.metric("larder_promises_kept_total") == 0)
+  }
+
+  @Test("the quotas of those who have something are added up")
+  func quotas() throws {
+    let box = try Box(["quota": ["default": "0"], "quota.users": ["\"ann\"": "1000000", "\"bob\"": "500000"]])
+    let title = Title(size: 1000)
+    try box.origin.put(title)
+    for name in ["ann", "carol", "dora"] { _ = try box.user(name).fetch(title) }
+    let dora = try box.user("dora")
+    let id = try #require(try dora.expect(200, "GET", "/api/downloads").downloads?.array?.first?.id?.text)
+    try dora.expect(200, "DELETE", "/api/downloads/\(id)/delete")
+    let states = ["used", "reserved", "limit"]
+    #expect(try states.map { try box.metric("larder_quota_bytes", ["state": $0]) } == [2000, 0, 1_000_000])
+    #expect(try box.metric("larder_quota_users") == 2)
+  }
+
   @Test("on the network only an administrator's token opens them")
   func guarded() throws {
     let box = try Box()
@@ -129,7 +195,7 @@ import Testing
       let family = found.families[name]
       let unit = ["bytes", "seconds"].first { name.contains("_\($0)") } ?? ""
       let label = family?.samples.first?.labels.keys.first.map { label in
-        // The version is another at each release.
+        // The version is another at each release; of a histogram the bounds are told.
         let values = family?.samples.compactMap { $0.labels[label] } ?? []
         return "`\(label)`" + (label == "version" ? "" : ": \(values.joined(separator: ", "))")
       }

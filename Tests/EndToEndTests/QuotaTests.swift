@@ -47,6 +47,39 @@ import Testing
     #expect(try ann.storage() == .of(quota, used: fitting * size, reserved: 0))
   }
 
+  @Test("who would go is told before, and is who goes then")
+  func foresight() throws {
+    let size = 200_000
+    let quota = 3 * size + 1000
+    let box = try Box(["quota": ["default": "\(quota)", "playing_grace": "\"0s\""]])
+    let ann = try box.user("ann")
+    let titles = try titles(4, size: size, at: box)
+    let ids = try titles[..<3].map { try ann.fetch($0) }
+    func foresee(_ bytes: Int) throws -> JSON {
+      try ann.expect(200, "GET", "/api/downloads/storage?needed_bytes=\(bytes)")
+    }
+    #expect(try ann.expect(200, "GET", "/api/downloads/storage").names?.contains("fits") == false)
+    #expect(try foresee(1000).fits?.bool == true)
+    #expect(try foresee(1000).would_evict?.array == [])
+    #expect(try foresee(quota + 1).fits?.bool == false)
+    #expect(try foresee(quota + 1).would_evict?.array == [])
+    for wrong in ["", "-1", "1.5", "+1", "x", "1125899906842625", "99999999999999999999"] {
+      let answer = try ann.ask("GET", "/api/downloads/storage?needed_bytes=\(wrong.replacing("+", with: "%2B"))")
+      #expect(answer.status == 400 && answer.code == "invalid_request", "\(wrong): \(answer)")
+    }
+    // A play moves the first behind the second.
+    #expect(try ann.play(ids[0], headers: ["Range": "bytes=0-0"]).status == 206)
+    let foreseen = try foresee(size)
+    #expect(foreseen.fits?.bool == true)
+    #expect(foreseen.would_evict?.array?.map(\.id?.text) == [ids[1]])
+    #expect(foreseen.would_evict?.array?.first?.content_id?.text == titles[1].contentID)
+    #expect(foreseen.would_evict?.array?.first?.bytes?.int == size)
+    #expect(foreseen.used_bytes?.int == 3 * size)
+    #expect(try ann.storage() == .of(quota, used: 3 * size, reserved: 0), "looking changes nothing")
+    _ = try ann.fetch(titles[3])
+    #expect(try ids.map { try ann.download($0).deleted_at == .null } == [true, false, true])
+  }
+
   @Test("what was played longest ago goes first, what is pinned stays, and no more goes than must")
   func evictionOrder() throws {
     let size = 200_000

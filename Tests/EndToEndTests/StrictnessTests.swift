@@ -89,7 +89,7 @@ import Testing
     let ann = try box.user("ann")
     let id = "01J9ZK3V5Q7XW8Y2R4T6B8N0MC"
     let table: [(String, String, Set<String>)] = [
-      ("POST", "/healthz", ["GET", "HEAD"]),
+      ("POST", "/healthz", ["GET", "HEAD"]), ("POST", "/", ["GET", "HEAD"]),
       ("GET", "/api/downloads/start", ["POST"]), ("PUT", "/api/downloads", ["GET", "HEAD"]),
       ("POST", "/api/downloads/storage", ["GET", "HEAD"]), ("POST", "/api/downloads/\(id)/play", ["GET", "HEAD"]),
       ("GET", "/api/downloads/\(id)/pause", ["POST"]), ("GET", "/api/downloads/\(id)/pin", ["PUT", "DELETE"]),
@@ -103,7 +103,9 @@ import Testing
       #expect(!allow.contains(method), "\(method) \(path)")
       #expect(allow.union(["HEAD", "OPTIONS"]) == allowed.union(["HEAD", "OPTIONS"]), "\(method) \(path): \(allow)")
     }
-    for path in ["/", "/nothing", "/api", "/api/download", "/api/downloads/start/x", "//healthz", "/healthz/"] {
+    for path in [
+      "/index.html", "/page", "/nothing", "/api", "/api/download", "/api/downloads/start/x", "//healthz", "/healthz/",
+    ] {
       #expect(try ann.ask("GET", path).status == 404, "\(path)")
     }
   }

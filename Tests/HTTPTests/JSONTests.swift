@@ -133,6 +133,17 @@ import Testing
     #expect(value["s"]?.integer == nil && value["i"]?.string == nil)
   }
 
+  @Test(
+    "a number is whole however it is written, as far as that can be told",
+    arguments: [
+      ("60", 60), ("60.0", 60), ("6e1", 60), ("600e-1", 60), ("-1.0", -1), ("-0.0", 0), ("1.5", nil), ("1e-1", nil),
+      ("9007199254740992.0", 9_007_199_254_740_992), ("9007199254740994.0", nil), ("1e300", nil),
+      ("9223372036854775807", .max), ("\"60\"", nil), ("true", nil),
+    ] as [(String, Int64?)])
+  func wholeNumbers(text: String, whole: Int64?) throws {
+    #expect(try read(text).integer == whole)
+  }
+
   @Test func writerPlacesCommasAndEscapes() {
     var writer = JSONWriter()
     writer.object { writer in

@@ -39,6 +39,23 @@ import Testing
     }
   }
 
+  @Test("what was digested leaves memory when others play, and stays otherwise", arguments: [true, false])
+  func memory(_ forgetting: Bool) async throws {
+    let piece = try Piece(size: 1 << 20)
+    // As a fill writes it: memory forgets what was written at once only as a whole.
+    for start in stride(from: 0, to: 1 << 20, by: 256 << 10) { try piece.write(start..<start + (256 << 10)) }
+    try piece.file.synchronize()
+    try #require(piece.file.isResident(at: 512 << 10))
+    let run = try piece.digest(.md5)
+    run.follow(to: 1 << 20, forgetting: forgetting)
+    _ = try #require(await run.finish { true })
+    #expect(piece.file.isResident(at: 0) == !forgetting)
+    #expect(piece.file.isResident(at: 512 << 10) == !forgetting)
+    // That folder forgets.
+    piece.file.forget(0..<1 << 20)
+    try #require(!piece.file.isResident(at: 0))
+  }
+
   @Test("whatever comes when, it is the digest of the whole", arguments: DigestAlgorithm.allCases, [0, 100_000])
   func whole(_ algorithm: DigestAlgorithm, partBytes: Int) async throws {
     let piece = try Piece(size: 700_001)

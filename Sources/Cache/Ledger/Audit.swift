@@ -18,8 +18,40 @@ public struct AuditEntry: Sendable, Hashable {
     case damaged = 10
     /// They are there again.
     case mended = 11
+    /// An administrator pinned a download, or took its pin away.
+    case pinned = 12
+    case unpinned = 13
+    /// An administrator set how much a user may keep, or left it to the configuration again; the cause says to what.
+    case quotaSet = 14
     /// An object is whole; the cause says what it was compared with.
     case verified = 20
+
+    /// The stable word of the API.
+    public var word: String {
+      switch self {
+      case .started: "started"
+      case .completed: "completed"
+      case .failed: "failed"
+      case .cancelled: "cancelled"
+      case .deleted: "deleted"
+      case .evicted: "evicted"
+      case .objectEvicted: "object_evicted"
+      case .renewed: "renewed"
+      case .refetched: "refetched"
+      case .damaged: "damaged"
+      case .mended: "mended"
+      case .pinned: "pinned"
+      case .unpinned: "unpinned"
+      case .quotaSet: "quota_set"
+      case .verified: "verified"
+      }
+    }
+
+    /// From the API's word.
+    public init?(word: some StringProtocol) {
+      guard let found = Self.allCases.first(where: { $0.word == word }) else { return nil }
+      self = found
+    }
   }
 
   /// Its place in the diary, which only grows.
@@ -32,12 +64,15 @@ public struct AuditEntry: Sendable, Hashable {
   public var bytes: Int
   /// For whom or what: the cause in words.
   public var cause: String
+  /// The administrator who did it; empty when it was a user, or the box by itself.
+  public var by = ""
 }
 
 extension AuditEntry {
-  /// The entry without its number, which is the key.
+  /// The entry without its number, which is the key. What an administrator did is of version 2, which names them; all
+  /// else is as it ever was.
   var record: [UInt8] {
-    var writer = RecordWriter(version: 1)
+    var writer = RecordWriter(version: by.isEmpty ? 1 : 2)
     writer.put(moment)
     writer.put(event.rawValue)
     writer.put(download?.upper ?? 0)
@@ -46,11 +81,13 @@ extension AuditEntry {
     writer.put(Int64(bytes))
     writer.put(user)
     writer.put(cause)
+    if !by.isEmpty { writer.put(by) }
     return writer.bytes
   }
 
   init(number: UInt64, record: [UInt8]) throws(CorruptRecord) {
-    var reader = try RecordReader(record, table: "audit", version: 1)
+    let isNamed = record.first == 2
+    var reader = try RecordReader(record, table: "audit", version: isNamed ? 2 : 1)
     let moment = Timestamp(milliseconds: try reader.take())
     guard let event = Event(rawValue: try reader.take()) else { throw reader.corrupt("an unknown event") }
     let id = DownloadID(upper: try reader.take(), lower: try reader.take())
@@ -59,7 +96,31 @@ extension AuditEntry {
       object: ObjectID(try reader.take()), user: "", bytes: try reader.takeSize(), cause: "")
     user = try reader.takeText()
     cause = try reader.takeText()
+    if isNamed {
+      by = try reader.takeText()
+      guard !by.isEmpty else { throw reader.corrupt("done by nobody") }
+    }
     try reader.finish()
+  }
+}
+
+/// Which entries of the diary to show.
+public struct AuditFilter: Sendable {
+  /// Only of this user's downloads; nil for all.
+  public var user: UserID?
+  /// Only these events; nil for all.
+  public var events: Set<AuditEntry.Event>?
+  /// Only entries older than this one.
+  public var before: UInt64
+  public var limit: Int
+
+  public init(
+    user: UserID? = nil, events: Set<AuditEntry.Event>? = nil, before: UInt64 = .max, limit: Int
+  ) {
+    self.user = user
+    self.events = events
+    self.before = before
+    self.limit = limit
   }
 }
 
@@ -69,15 +130,42 @@ extension Ledger {
 
   /// Writes one entry and drops the oldest when there are too many.
   func record(
-    _ event: AuditEntry.Event, _ download: Download?, object: ObjectID? = nil, bytes: Int, cause: String,
-    in tx: borrowing WriteTransaction, _ change: borrowing Change
+    _ event: AuditEntry.Event, _ download: Download?, object: ObjectID? = nil, user: UserID? = nil, bytes: Int,
+    cause: String, by administrator: String? = nil, in tx: borrowing WriteTransaction, _ change: borrowing Change
   ) throws {
     let number = try nextNumber(of: "next_audit", in: tx)
     let entry = AuditEntry(
       number: number, moment: change.now, event: event, download: download?.id,
-      object: object ?? download?.object ?? .none, user: download?.user.text ?? "", bytes: bytes, cause: cause)
+      object: object ?? download?.object ?? .none, user: (download?.user ?? user)?.text ?? "", bytes: bytes,
+      cause: cause, by: administrator ?? "")
     try tx.put(audit, Key.bigEndian(number), entry.record)
     if number > UInt64(Self.auditLimit) { try tx.delete(audit, Key.bigEndian(number - UInt64(Self.auditLimit))) }
+  }
+
+  /// The entries that the filter lets pass, newest first, found among the next `examined` ones at the most.
+  ///
+  /// - Returns: also where to go on; nil at the end. One that cannot be read hides no other.
+  public func auditEntries(
+    _ filter: AuditFilter, examining examined: Int, in tx: borrowing some Reading & ~Copyable
+  ) throws -> (entries: [AuditEntry], next: UInt64?) {
+    var entries: [AuditEntry] = []
+    var looked = 0
+    var row = try tx.row(in: audit, before: Key.bigEndian(filter.before))
+    while let (key, value) = row {
+      let number = Key.number(in: key, at: 0)
+      if entries.count == filter.limit || looked == examined { return (entries, number == .max ? nil : number + 1) }
+      looked += 1
+      do throws(CorruptRecord) {
+        let entry = try AuditEntry(number: number, record: value)
+        if filter.events?.contains(entry.event) ?? true,
+          filter.user.map({ $0.text.utf8.elementsEqual(entry.user.utf8) }) ?? true
+        {
+          entries.append(entry)
+        }
+      } catch {}
+      row = try tx.row(in: audit, before: key)
+    }
+    return (entries, nil)
   }
 
   /// The newest entries, newest first.

@@ -19,6 +19,8 @@ public enum AuditFinding: Sendable, Hashable, CustomStringConvertible {
   case boxUsage(recorded: BoxUsage, recomputed: BoxUsage)
   /// A user has another number of downloads than is counted.
   case counts(UserID, recorded: UserCounts, recomputed: UserCounts)
+  /// Another number of live downloads is in a state than is counted.
+  case statuses(recorded: StatusCounts, recomputed: StatusCounts)
   /// An object does not count its owners right.
   case owners(ObjectID, recorded: Int, recomputed: Int)
   /// An object does not count its stored bytes right.
@@ -48,10 +50,13 @@ public enum AuditFinding: Sendable, Hashable, CustomStringConvertible {
       """
     case .boxUsage(let recorded, let recomputed):
       """
-      the box is charged \(recorded.complete) bytes complete, \(recorded.filling) filling (\(recorded.fillingStored) \
-      stored) and \(recorded.discarded) discarded, where objects and discards make \(recomputed.complete), \
-      \(recomputed.filling) (\(recomputed.fillingStored)) and \(recomputed.discarded)
+      the box is charged \(recorded.complete) bytes complete (\(recorded.unowned) unowned), \(recorded.filling) filling \
+      (\(recorded.fillingStored) stored) and \(recorded.discarded) discarded, where objects and discards make \
+      \(recomputed.complete) (\(recomputed.unowned)), \(recomputed.filling) (\(recomputed.fillingStored)) and \
+      \(recomputed.discarded)
       """
+    case .statuses(let recorded, let recomputed):
+      "of live downloads are counted \(recorded.words), where there are \(recomputed.words)"
     case .counts(let user, let recorded, let recomputed):
       """
       the user \(user.text) counts \(recorded.live) live downloads (\(recorded.unfinished) unfinished) and \
@@ -93,6 +98,7 @@ private struct Recount {
   var rows: [DerivedRow.Index: Int] = [:]
   var usages: [UserID: Usage] = [:]
   var counts: [UserID: UserCounts] = [:]
+  var statuses = StatusCounts()
   var holders: [ObjectID: Holders] = [:]
   var box = BoxUsage()
   var pages = 0
@@ -131,6 +137,7 @@ extension Ledger {
     try auditDiscards(&recount, in: tx)
     try auditUsages(&recount, in: tx)
     try auditCounts(&recount, in: tx)
+    try auditLimits(&recount, in: tx)
     try auditStrays(&recount, in: tx)
     try auditSequence("next_audit", of: audit, &recount, in: tx)
     return recount.findings
@@ -146,6 +153,7 @@ extension Ledger {
       try compare(download.rows, &recount, in: tx)
       recount.usages[download.user, default: Usage()].add(download.charge)
       recount.counts[download.user, default: UserCounts()].add(download)
+      recount.statuses.add(download)
       guard download.isLive, download.object != .none || download.status == .completed else { return }
       recount.holders[download.object, default: Recount.Holders()].add(download)
       let held = try recount.reading(objects, Key.object(download.object)) { try object(download.object, in: tx) }
@@ -249,9 +257,9 @@ extension Ledger {
 
   private func auditUsages(_ recount: inout Recount, in tx: borrowing some Reading & ~Copyable) throws {
     try each(of: users, in: tx) { key, value in
-      guard let text = String(validating: key.dropFirst(), as: UTF8.self), let user = UserID(text),
-        key == Key.user(user)
-      else { return recount.findings.append(.strayRow(table: users.name, key: key)) }
+      guard let user = Self.user(ofKey: key) else {
+        return recount.findings.append(.strayRow(table: users.name, key: key))
+      }
       let recomputed = recount.usages.removeValue(forKey: user) ?? Usage()
       let recorded = try recount.reading(users, key) { try Usage(record: value) }
       if let recorded, recorded != recomputed {
@@ -267,7 +275,7 @@ extension Ledger {
   /// A user without a row was not counted yet.
   private func auditCounts(_ recount: inout Recount, in tx: borrowing some Reading & ~Copyable) throws {
     try each(of: counts, in: tx) { key, value in
-      guard let text = String(validating: key.dropFirst(), as: UTF8.self), let user = UserID(text) else {
+      guard let user = Self.user(ofKey: key) else {
         return recount.findings.append(.strayRow(table: counts.name, key: key))
       }
       let recorded = try recount.reading(counts, key) { try UserCounts(record: value) }
@@ -276,6 +284,27 @@ extension Ledger {
         recount.findings.append(.counts(user, recorded: recorded, recomputed: recomputed))
       }
     }
+    let statuses = try recount.reading(meta, StatusCounts.key) { try statusCounts(in: tx) }
+    if let statuses, statuses != recount.statuses {
+      recount.findings.append(.statuses(recorded: statuses, recomputed: recount.statuses))
+    }
+  }
+
+  /// What an administrator has said follows from nothing: it only has to be readable.
+  private func auditLimits(_ recount: inout Recount, in tx: borrowing some Reading & ~Copyable) throws {
+    try each(of: limits, in: tx) { key, value in
+      guard Self.user(ofKey: key) != nil else {
+        return recount.findings.append(.strayRow(table: limits.name, key: key))
+      }
+      _ = try recount.reading(limits, key) { try SetLimit(record: value) }
+    }
+  }
+
+  /// Whose row it is; nil when no user has such a key.
+  static func user(ofKey key: [UInt8]) -> UserID? {
+    guard let text = String(validating: key.dropFirst(), as: UTF8.self), let user = UserID(text), key == Key.user(user)
+    else { return nil }
+    return user
   }
 
   // MARK: Rows

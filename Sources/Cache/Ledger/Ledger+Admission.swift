@@ -23,6 +23,22 @@ public enum Refusal: Error, Sendable, Hashable {
   }
 }
 
+/// What became of the question whether something new may come in.
+private enum Admission {
+  case refused(Refusal)
+  /// Who goes for the user's quota, and what leaves the disk.
+  case granted(own: [EvictionCandidate], room: RoomPlan)
+}
+
+/// What a start would come to, for whoever asks before.
+public struct Prospect: Sendable {
+  /// Whether it would be admitted.
+  public var fits: Bool
+  /// The user's own downloads that would go for it, in the order in which they go. What others would lose is not theirs
+  /// to know.
+  public var evicted: [Download]
+}
+
 extension Ledger {
   /// Makes room for `size` more bytes on the user's account and `room` more on the disk; nil when that was done.
   ///
@@ -32,23 +48,13 @@ extension Ledger {
     _ user: UserID, size: Int, room: Int?, in tx: borrowing WriteTransaction,
     _ change: inout Change
   ) throws -> Refusal? {
-    let usage = try usage(of: user, in: tx)
-    var ownVictims: [EvictionCandidate] = []
-    if let limit = change.policy.quota(of: user), usage.total + size > limit {
-      let refusal = Refusal.quotaExceeded(
-        limit: limit, used: usage.used, reserved: usage.reserved, needed: size)
-      guard size <= limit, change.policy.evicts else { return refusal }
-      guard let victims = try ownVictimsFor(user, bytes: usage.total + size - limit, in: tx, change) else {
-        return refusal
-      }
-      ownVictims = victims
-    }
-    var plan = RoomPlan()
-    if let room {
-      guard let found = try roomFor(room, besides: ownVictims, in: tx, change) else {
-        return .storageFull(needed: room)
-      }
-      plan = found
+    let ownVictims: [EvictionCandidate]
+    let plan: RoomPlan
+    switch try admission(of: user, size: size, room: room, in: tx, change) {
+    case .refused(let refusal): return refusal
+    case .granted(let own, let room):
+      ownVictims = own
+      plan = room
     }
     // Those of the victims are theirs, and counted with them.
     for id in plan.objects where try object(id, in: tx)?.owners == 0 { change.evictions[.unowned, default: 0] += 1 }
@@ -63,6 +69,44 @@ extension Ledger {
       try put(nil, over: object, in: tx, &change)
     }
     return nil
+  }
+
+  /// What a start of a title that the box neither holds nor fetches would come to now; nothing is done.
+  ///
+  /// - Parameter size: the title's, in bytes.
+  public func prospect(
+    of size: Int, for user: UserID, in tx: borrowing WriteTransaction, _ change: borrowing Change
+  ) throws -> Prospect {
+    guard change.admitsNew, size <= StoredObject.largestSize,
+      case .granted(let own, let plan) = try admission(of: user, size: size, room: size, in: tx, change)
+    else { return Prospect(fits: false, evicted: []) }
+    let evicted = try (own + plan.downloads).compactMap { try download($0.download, in: tx) }
+    return Prospect(fits: true, evicted: evicted.filter { $0.user == user })
+  }
+
+  /// Decides about `size` more bytes on the user's account and `room` more on the disk, and changes nothing.
+  private func admission(
+    of user: UserID, size: Int, room: Int?, in tx: borrowing WriteTransaction, _ change: borrowing Change
+  ) throws -> Admission {
+    let usage = try usage(of: user, in: tx)
+    var ownVictims: [EvictionCandidate] = []
+    if let limit = try limit(of: user, under: change.policy, in: tx).bytes, usage.total + size > limit {
+      let refusal = Refusal.quotaExceeded(
+        limit: limit, used: usage.used, reserved: usage.reserved, needed: size)
+      guard size <= limit, change.policy.evicts else { return .refused(refusal) }
+      guard let victims = try ownVictimsFor(user, bytes: usage.total + size - limit, in: tx, change) else {
+        return .refused(refusal)
+      }
+      ownVictims = victims
+    }
+    var plan = RoomPlan()
+    if let room {
+      guard let found = try roomFor(room, besides: ownVictims, in: tx, change) else {
+        return .refused(.storageFull(needed: room))
+      }
+      plan = found
+    }
+    return .granted(own: ownVictims, room: plan)
   }
 
   private func ownVictimsFor(

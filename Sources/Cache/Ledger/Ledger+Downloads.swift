@@ -23,8 +23,11 @@ public enum Wish: Sendable, Hashable {
 
 extension Ledger {
   /// Does what the user wishes, when the download's state allows it.
+  ///
+  /// - Parameter administrator: who does it in the user's stead; nil for the user.
   public func apply(
-    _ wish: Wish, to id: DownloadID, of user: UserID, in tx: borrowing WriteTransaction, _ change: inout Change
+    _ wish: Wish, to id: DownloadID, of user: UserID, by administrator: String? = nil,
+    in tx: borrowing WriteTransaction, _ change: inout Change
   ) throws -> WishOutcome {
     guard let old = try download(id, in: tx), old.user == user, old.isLive else { return .notFound }
     var new = old
@@ -36,10 +39,17 @@ extension Ledger {
     case (.pin, _), (.unpin, _):
       guard old.pinned != (wish == .pin) else { return .done(old) }
       new.pinned = wish == .pin
+      // Users' own pins are no news.
+      if let administrator {
+        try record(
+          wish == .pin ? .pinned : .unpinned, old, bytes: old.totalBytes ?? 0, cause: "by the administrator",
+          by: administrator, in: tx, change)
+      }
     case (.cancel, .pending), (.cancel, .downloading), (.cancel, .paused), (.cancel, .failed),
       (.delete, .failed), (.delete, .completed):
       try record(
-        wish == .cancel ? .cancelled : .deleted, old, bytes: old.totalBytes ?? 0, cause: "by the user", in: tx, change)
+        wish == .cancel ? .cancelled : .deleted, old, bytes: old.totalBytes ?? 0,
+        cause: administrator == nil ? "by the user" : "by the administrator", by: administrator, in: tx, change)
       try remove(old, as: wish == .cancel ? .cancelled : old.status, in: tx, &change)
       return .done(try download(id, in: tx) ?? old)
     case (.pause, _), (.resume, _), (.cancel, _), (.delete, _): return .conflict(old.status)

@@ -15,11 +15,14 @@ public struct StartRequest: Sendable {
   public var trouble: Trouble?
   /// The failed download that is tried anew; nil for a start, which takes whatever there is.
   public var revived: DownloadID?
+  /// The administrator who asks in the user's stead; nil for the user.
+  public var administrator: String?
 
   public init(
     user: UserID, title: Title, key: String, bucket: String, found: OriginObject?, trouble: Trouble?,
-    revived: DownloadID? = nil
+    revived: DownloadID? = nil, administrator: String? = nil
   ) {
+    self.administrator = administrator
     self.user = user
     self.title = title
     self.key = key
@@ -94,7 +97,10 @@ extension Ledger {
       if let refusal = try attach(&new, to: found, in: tx, &change) { return .refused(refusal) }
     }
     try put(new, over: old, in: tx, &change)
-    try record(.started, new, bytes: new.totalBytes ?? 0, cause: "asked for by the user", in: tx, change)
+    try record(
+      .started, new, bytes: new.totalBytes ?? 0,
+      cause: request.administrator == nil ? "asked for by the user" : "tried again by the administrator",
+      by: request.administrator, in: tx, change)
     return old == nil ? .created(new) : .existing(new)
   }
 

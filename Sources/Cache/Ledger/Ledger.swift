@@ -28,7 +28,7 @@ public enum LedgerError: Error, Sendable, CustomStringConvertible {
 /// The box's memory. Reads run in any read transaction, changes in the one write transaction of the writer.
 public final class Ledger: Sendable {
   /// The version of everything that is drawn in "The ledger on disk".
-  public static let schema: UInt32 = 2
+  public static let schema: UInt32 = 3
 
   public let environment: Environment
 
@@ -36,6 +36,7 @@ public final class Ledger: Sendable {
   let downloads: Table
   let users: Table
   let counts: Table
+  let limits: Table
   let objects: Table
   let blocks: Table
   let starts: Table
@@ -73,15 +74,15 @@ public final class Ledger: Sendable {
     self.meta = meta
     var opened: [String: Table] = [:]
     let names = [
-      Download.table, Usage.table, UserCounts.table, StoredObject.table, "blocks", "starts", "discards", "audit",
-      "live",
-      "gone",
-      "claims", "queue", "owners", "lru_user", "lru_box", "by_key", "unowned", "fills", "mends",
+      Download.table, Usage.table, UserCounts.table, SetLimit.table, StoredObject.table, "blocks", "starts", "discards",
+      "audit", "live", "gone", "claims", "queue", "owners", "lru_user", "lru_box", "by_key", "unowned", "fills",
+      "mends",
     ]
     for name in names { opened[name] = try open(name) }
     downloads = opened[Download.table]!
     users = opened[Usage.table]!
     counts = opened[UserCounts.table]!
+    limits = opened[SetLimit.table]!
     objects = opened[StoredObject.table]!
     blocks = opened["blocks"]!
     starts = opened["starts"]!
@@ -99,6 +100,7 @@ public final class Ledger: Sendable {
     func begin() throws {
       try environment.write { tx in
         if found == 1 { try upgradeFromSchema1(in: tx) }
+        if let found, found < 3 { try upgradeFromSchema2(in: tx) }
         try tx.put(meta, Array("schema".utf8), Key.bigEndian(UInt64(Self.schema)))
       }
     }
@@ -149,6 +151,7 @@ public final class Ledger: Sendable {
     try replace(old?.rows ?? [], with: new.rows, in: tx)
     for (id, wanted) in places { try settlePlace(of: id, from: wanted, in: tx) }
     try count(new, over: old, in: tx, change.policy.bounds)
+    try countStatus(new, over: old, in: tx)
     let before = old?.charge ?? .nothing
     if before != new.charge {
       var usage = try usage(of: new.user, in: tx)
@@ -195,7 +198,7 @@ public final class Ledger: Sendable {
   ///
   /// - Throws: when it is less than nothing: it was too low before, and what is decided by it may be wrong.
   func put(_ box: BoxUsage, in tx: borrowing WriteTransaction) throws {
-    guard box.complete >= 0, box.filling >= 0, box.fillingStored >= 0, box.discarded >= 0 else {
+    guard box.complete >= 0, box.unowned >= 0, box.filling >= 0, box.fillingStored >= 0, box.discarded >= 0 else {
       throw CorruptRecord(table: BoxUsage.table, reason: "the box is charged less than there is")
     }
     try tx.put(meta, Array("box".utf8), box.record)

@@ -28,6 +28,8 @@ private struct Totals {
   }
 
   var usages: [UserID: Usage] = [:]
+  var counts: [UserID: UserCounts] = [:]
+  var statuses = StatusCounts()
   var holders: [ObjectID: Holders] = [:]
   var box = BoxUsage()
   var highestObject: UInt64 = 0
@@ -102,6 +104,11 @@ extension Ledger {
       _ = try BlockPage(value)
     }
     try sift(starts, &totals, in: tx) { key, value in _ = try BlockStart(key: key, value: value) }
+    // Whose limit nobody can read any more has the configuration's.
+    try sift(limits, &totals, in: tx) { key, value in
+      guard Self.user(ofKey: key) != nil else { throw CorruptRecord(table: limits.name, reason: "the key of no user") }
+      _ = try SetLimit(record: value)
+    }
     do { _ = try scrubProgress(in: tx) } catch is CorruptRecord { try note(ScrubProgress(), in: tx) }
   }
 
@@ -149,7 +156,10 @@ extension Ledger {
     while let row = try tx.row(in: downloads, after: key) {
       key = row.key
       let old = try Download(id: Key.downloadID(endOf: key), record: row.value)
-      guard old.isLive else { continue }
+      guard old.isLive else {
+        totals.counts[old.user, default: UserCounts()].add(old)
+        continue
+      }
       var new = old
       let isFirst = try tx.get(table(.claims), Key.claim(old.user, old.title)) == key
       if !isFirst {
@@ -168,6 +178,8 @@ extension Ledger {
         change.note(new, over: old)
       }
       totals.usages[new.user, default: Usage()].add(new.charge)
+      totals.counts[new.user, default: UserCounts()].add(new)
+      totals.statuses.add(new)
       guard new.isLive, new.object != .none else { continue }
       totals.holders[new.object, default: Totals.Holders()].owners += 1
       if new.status == .completed {
@@ -315,8 +327,9 @@ extension Ledger {
   private func settleCounters(_ totals: Totals, in tx: borrowing WriteTransaction) throws {
     try tx.put(meta, Array("box".utf8), totals.box.record)
     try raise("next_object", to: totals.highestObject, in: tx)
-    // Counted again when they are asked for.
+    try tx.put(meta, StatusCounts.key, totals.statuses.record)
     try tx.deleteAll(counts)
+    for (user, count) in totals.counts { try tx.put(counts, Key.user(user), count.record) }
     try tx.deleteAll(users)
     for (user, usage) in totals.usages where usage != Usage() { try tx.put(users, Key.user(user), usage.record) }
   }

@@ -154,19 +154,21 @@ extension BoxUsage {
   static let table = "meta"
 
   var record: [UInt8] {
-    var writer = RecordWriter(version: 1, reserving: 48)
+    var writer = RecordWriter(version: 2, reserving: 48)
     writer.put(Int64(complete))
     writer.put(Int64(filling))
     writer.put(Int64(fillingStored))
     writer.put(Int64(discarded))
+    writer.put(Int64(unowned))
     return writer.bytes
   }
 
   init(record: [UInt8]) throws(CorruptRecord) {
-    var reader = try RecordReader(record, table: Self.table, version: 1)
+    var reader = try RecordReader(record, table: Self.table, version: 2)
     self.init(
       complete: try reader.takeSize(), filling: try reader.takeSize(), fillingStored: try reader.takeSize(),
       discarded: try reader.takeSize())
+    unowned = try reader.takeSize()
     try reader.finish()
   }
 }

@@ -71,7 +71,9 @@ extension StoredObject {
   /// What the box's usage counts for it.
   func charge(to box: inout BoxUsage, sign: Int) {
     switch state {
-    case .complete: box.complete += sign * size
+    case .complete:
+      box.complete += sign * size
+      if owners == 0 { box.unowned += sign * size }
     // What is to be fetched again is promised room, like what was never there.
     case .filling, .mending:
       box.filling += sign * size

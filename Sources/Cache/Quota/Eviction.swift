@@ -37,6 +37,8 @@ public enum EvictionCause: String, Sendable, CaseIterable {
   case room
   /// A whole object that no one owned, for the room of the box.
   case unowned
+  /// A download, because an administrator said so.
+  case administrator
 }
 
 /// The rules of eviction: least recently played first, as few as needed, and none when all would not be enough.

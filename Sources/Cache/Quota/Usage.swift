@@ -40,6 +40,8 @@ public struct Usage: Sendable, Hashable {
 public struct BoxUsage: Sendable, Hashable {
   /// Whole objects, owned or not.
   public var complete: Int
+  /// What of `complete` no one owns.
+  public var unowned: Int
   /// Objects on their way, at full size.
   public var filling: Int
   /// What of `filling` is on the disk and recorded.
@@ -47,13 +49,15 @@ public struct BoxUsage: Sendable, Hashable {
   /// Objects given up whose files may still be there.
   public var discarded: Int
 
-  public init(complete: Int = 0, filling: Int = 0, fillingStored: Int = 0, discarded: Int = 0) {
+  public init(
+    complete: Int = 0, unowned: Int = 0, filling: Int = 0, fillingStored: Int = 0, discarded: Int = 0
+  ) {
     self.complete = complete
+    self.unowned = unowned
     self.filling = filling
     self.fillingStored = fillingStored
     self.discarded = discarded
   }
-
 }
 
 /// The room that the box has: its own limits and what the file system says.

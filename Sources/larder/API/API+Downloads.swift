@@ -12,11 +12,16 @@ extension API {
     let title = try Self.title(in: request.body)
     let live = try box.read { ledger, tx in try ledger.liveDownload(of: user, title, in: tx) }
     if let live, live.status != .failed { return .bytes(.ok, .json, try json(live)) }
-    return try await start(title, user, reviving: live)
+    let (download, isNew) = try await start(title, user, reviving: live)
+    guard isNew else { return .bytes(.ok, .json, try json(download)) }
+    return .bytes(
+      .created, .json, try json(download), [Reply.Field("Location", "/api/downloads/\(download.id)")])
   }
 
   /// Asks the origin and then the ledger; a live failed download is tried anew.
-  private func start(_ title: Title, _ user: UserID, reviving failed: Download?) async throws -> Reply {
+  private func start(
+    _ title: Title, _ user: UserID, reviving failed: Download?, by administrator: String? = nil
+  ) async throws -> (download: Download, isNew: Bool) {
     let key = box.catalogue.copy?.key(of: title) ?? box.keyOf(title)
     var found: OriginObject?
     var trouble: Trouble?
@@ -29,20 +34,24 @@ extension API {
     }
     let wish = StartRequest(
       user: user, title: title, key: key, bucket: box.origin.bucket, found: found, trouble: trouble,
-      revived: failed?.id)
-    let outcome = try await box.change { ledger, tx, change in try ledger.start(wish, in: tx, &change) }
+      revived: failed?.id, administrator: administrator)
+    let (outcome, held) = try await box.change { ledger, tx, change in
+      let outcome = try ledger.start(wish, in: tx, &change)
+      guard case .created(let download) = outcome else { return (outcome, StoredObject?.none) }
+      return (outcome, try ledger.object(download.object, in: tx))
+    }
     switch outcome {
     case .refused(let refusal): throw Rejection.refused(refusal)
     case .crowded(let limit): throw Rejection.tooManyDownloads(limit)
     case .gone: throw Rejection.notFound
-    case .existing(let download): return .bytes(.ok, .json, try json(try await settled(download)))
+    case .existing(let download): return (try await settled(download), false)
     case .created(let download):
+      box.metrics.count(.starts, held?.state == .complete ? "hit" : held?.owners ?? 0 > 1 ? "partial" : "miss")
       let now = try await settled(download)
       box.log.info(
         "download.start", "\(title.contentID) in \(title.quality) was asked for",
         [.download: download.id.description, .user: user.text])
-      return .bytes(
-        .created, .json, try json(now), [Reply.Field("Location", "/api/downloads/\(download.id)")])
+      return (now, true)
     }
   }
 
@@ -77,10 +86,17 @@ extension API {
 
   /// `POST /api/downloads/{id}/retry`: takes a failed one; harmless when it is under way.
   func retry(_ user: UserID, _ id: String) async throws -> Reply {
-    let download = try own(user, id)
+    .bytes(.ok, .json, try json(try await retry(try own(user, id))))
+  }
+
+  /// The download under way again.
+  ///
+  /// - Parameter administrator: who asks in the user's stead; nil for the user.
+  func retry(_ download: Download, by administrator: String? = nil) async throws -> Download {
     switch download.status {
-    case .pending, .downloading: return .bytes(.ok, .json, try json(download))
-    case .failed: return try await start(download.title, user, reviving: download)
+    case .pending, .downloading: return download
+    case .failed:
+      return try await start(download.title, download.user, reviving: download, by: administrator).download
     case .paused, .completed, .cancelled: throw Rejection.conflict(download.status, "retry")
     }
   }
@@ -89,42 +105,14 @@ extension API {
 
   /// `GET /api/downloads`
   func list(_ request: APIRequest, _ user: UserID) throws -> Reply {
-    var filter = DownloadFilter(limit: 50)
-    for (name, value) in request.query ?? [] {
-      switch name {
-      case "status":
-        let words = value.split(separator: ",", omittingEmptySubsequences: false)
-        let statuses = words.map { Download.Status(word: $0) }
-        guard !statuses.contains(nil) else {
-          let known = Download.Status.allCases.map(\.word).joined(separator: ", ")
-          throw Rejection.invalid("status must be one or several of \(known), with commas")
-        }
-        filter.statuses = Set(statuses.compactMap { $0 })
-      case "include_deleted":
-        guard value == "true" || value == "false" else {
-          throw Rejection.invalid("include_deleted must be true or false")
-        }
-        filter.includesDeleted = value == "true"
-      case "limit":
-        guard let limit = Int(value), (1...100).contains(limit), value.utf8.allSatisfy({ (0x30...0x39).contains($0) })
-        else { throw Rejection.invalid("limit must be a number from 1 to 100") }
-        filter.limit = limit
-      case "cursor":
-        guard let before = DownloadID(value) else {
-          throw Rejection.invalid("cursor must be the next_cursor of the answer before")
-        }
-        filter.before = before
-      default: break
-      }
-    }
-    let chosen = filter
+    let chosen = try DownloadFilter(request.query ?? [])
     // One look for all of it: titles and usage add up.
-    let (views, next, usage) = try box.read { ledger, tx in
+    let (views, next, usage, limit) = try box.read { ledger, tx in
       let (downloads, more, unreadable) = try ledger.list(of: user, chosen, in: tx)
       box.sayUnreadable(unreadable)
       return (
         try downloads.map { try box.view($0, in: tx) }, more ? downloads.last?.id.description : nil,
-        try ledger.usage(of: user, in: tx)
+        try ledger.usage(of: user, in: tx), try ledger.limit(of: user, under: box.policy, in: tx).bytes
       )
     }
     let body = DownloadView.json { writer in
@@ -132,26 +120,57 @@ extension API {
         writer.field("downloads", array: { writer in for view in views { view.write(to: &writer) } })
         writer.field("next_cursor", next)
         writer.key("storage")
-        write(usage, of: user, to: &writer)
+        write(usage, limit, to: &writer)
       }
     }
     return .bytes(.ok, .json, body)
   }
 
-  /// `GET /api/downloads/storage`
-  func storage(_ request: APIRequest, _ user: UserID) throws -> Reply {
-    let usage = try box.read { ledger, tx in try ledger.usage(of: user, in: tx) }
-    return .bytes(.ok, .json, DownloadView.json { write(usage, of: user, to: &$0) })
+  /// `GET /api/downloads/storage`, with `needed_bytes` also what a new title of that size would come to.
+  func storage(_ request: APIRequest, _ user: UserID) async throws -> Reply {
+    guard let text = request.parameter("needed_bytes") else {
+      let (usage, limit) = try box.read { ledger, tx in
+        (try ledger.usage(of: user, in: tx), try ledger.limit(of: user, under: box.policy, in: tx).bytes)
+      }
+      return .bytes(.ok, .json, DownloadView.json { write(usage, limit, to: &$0) })
+    }
+    guard let needed = Int(text), text.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
+      needed <= StoredObject.largestSize
+    else { throw Rejection.invalid("needed_bytes must be a number from 0 to \(StoredObject.largestSize)") }
+    // On the writer's thread, as a start is decided: it may look at as many downloads, and nothing of it is written.
+    let (usage, limit, prospect) = try await box.change { ledger, tx, change in
+      (
+        try ledger.usage(of: user, in: tx), try ledger.limit(of: user, under: change.policy, in: tx).bytes,
+        try ledger.prospect(of: needed, for: user, in: tx, change)
+      )
+    }
+    return .bytes(.ok, .json, DownloadView.json { write(usage, limit, prospect, to: &$0) })
   }
 
-  private func write(_ usage: Usage, of user: UserID, to writer: inout JSONWriter) {
-    let limit = box.policy.quota(of: user)
+  private func write(_ usage: Usage, _ limit: Int?, _ prospect: Prospect? = nil, to writer: inout JSONWriter) {
     writer.object { writer in
       writer.field("limit_bytes", limit)
       writer.field("used_bytes", usage.used)
       writer.field("reserved_bytes", usage.reserved)
       writer.field("available_bytes", limit.map { max(0, $0 - usage.total) })
+      if let prospect { write(prospect, to: &writer) }
     }
+  }
+
+  private func write(_ prospect: Prospect, to writer: inout JSONWriter) {
+    writer.field("fits", prospect.fits)
+    writer.field(
+      "would_evict",
+      array: { writer in
+        for download in prospect.evicted {
+          writer.object { writer in
+            writer.field("id", download.id.description)
+            writer.field("content_id", download.title.contentID)
+            writer.field("quality", download.title.quality)
+            writer.field("bytes", download.totalBytes ?? 0)
+          }
+        }
+      })
   }
 
   /// `GET /api/downloads/{id}`: a deleted one stays readable.

@@ -18,6 +18,7 @@ extension API {
     } else {
       user = try admit(link: request.parameter("token") ?? "", to: record)
     }
+    request.client.isOf(user)
     guard let download = record, download.user == user, download.isLive else { throw Rejection.notFound }
     guard download.isPlayable else { throw Rejection.notReady(download.status) }
     let playable: Playable
@@ -103,8 +104,8 @@ extension API {
     }
     let titles = box.catalogue.copy?.titles ?? []
     let bucket = box.origin.bucket
-    let limit = box.policy.quota(of: user)
     let body = try box.read { ledger, tx in
+      let limit = try ledger.limit(of: user, under: box.policy, in: tx).bytes
       let free = try limit.map { max(0, $0 - (try ledger.usage(of: user, in: tx).total)) }
       let holdings = try titles.map { title in
         try title.qualities.map { try ledger.wholeVersion(ofKey: $0.key, bucket: bucket, in: tx) != nil }

@@ -11,11 +11,16 @@ import Loop
 @EventLoop
 final class API: RequestHandler {
   let box: Box
+  /// What administrators see.
+  private let overview: Overview
   /// How many requests of each user are being answered.
   private var inFlight: [UserID: Int] = [:]
   private let turns = FairTurns()
 
-  init(_ box: Box) { self.box = box }
+  init(_ box: Box, overview: Overview) {
+    self.box = box
+    self.overview = overview
+  }
 
   // MARK: Without a wait
 
@@ -39,6 +44,7 @@ final class API: RequestHandler {
     }
     let plan = unsafe playable.plan(head, in: bytes)
     guard playable.isReady(for: plan) else { return false }
+    connection.isOf(user)
     playable.carryOut(plan, isHead: head.method == .head, on: connection)
     return true
   }
@@ -63,18 +69,25 @@ final class API: RequestHandler {
     case ["metrics"]:
       guard request.method == .get || request.method == .head else { throw Rejection.methodNotAllowed([.get, .head]) }
       try box.door.admitAdmin(request)
-      return box.metrics.reply()
+      return await box.scrape()
     case let path where path.count == 4 && path[0...1] == ["api", "downloads"] && path[3] == "play":
       guard request.method == .get || request.method == .head else { throw Rejection.methodNotAllowed([.get, .head]) }
       return try await play(request, id: segments[2])
     default: break
     }
+    if let file = PageFile.at(segments) {
+      guard request.method == .get || request.method == .head else { throw Rejection.methodNotAllowed([.get, .head]) }
+      await turns.wait(nil)
+      return .page(file)
+    }
     guard segments.first == "api" else {
       throw Rejection.nothingHere("there is nothing at this path; the API is below /api")
     }
     // Strangers learn nothing of what is there.
-    let user = try box.door.admit(request)
-    let actions = actions(segments)
+    let isAdministration = segments.count > 1 && segments[1] == "admin"
+    let user = isAdministration ? try box.door.admitAdmin(request) : try box.door.admit(request)
+    request.client.isOf(user)
+    let actions = isAdministration ? administration(segments) : actions(segments)
     guard !actions.isEmpty else { throw Rejection.nothingHere("there is no such resource; see the API reference") }
     let wanted = request.method == .head ? .get : request.method
     guard let action = actions.first(where: { $0.0 == wanted })?.1 else {
@@ -93,6 +106,18 @@ final class API: RequestHandler {
     return try await action(request, user)
   }
 
+  /// What an administrator's token opens: to look, and never to change anything.
+  private func administration(_ segments: [String]) -> [(Method, Action)] {
+    let most = AdminDocuments.page
+    return switch segments.dropFirst(2) {
+    case ["status"]: [(.get, { [overview] _, _ in try overview.status() })]
+    case ["users"]: [(.get, { [overview] request, _ in try overview.users(request, most: most) })]
+    case ["downloads"]: [(.get, { [overview] request, _ in try overview.downloads(request, most: most) })]
+    case ["audit"]: [(.get, { [overview] request, _ in try overview.audit(request, most: most) })]
+    default: []
+    }
+  }
+
   private func actions(_ segments: [String]) -> [(Method, Action)] {
     switch segments.count {
     case 2 where segments == ["api", "downloads"]: [(.get, { try self.list($0, $1) })]
@@ -100,7 +125,7 @@ final class API: RequestHandler {
     case 3 where segments[1] == "downloads":
       switch segments[2] {
       case "start": [(.post, { try await self.start($0, $1) })]
-      case "storage": [(.get, { try self.storage($0, $1) })]
+      case "storage": [(.get, { try await self.storage($0, $1) })]
       case "events": [(.get, { try self.follow($0, $1) })]
       case let id: [(.get, { try self.show($1, id) }), (.delete, { try await self.wish(.cancel, $1, id, "cancel") })]
       }

@@ -1,6 +1,8 @@
 // What the administration socket answers. Who may connect to it is the file's matter (mode 0660), so no token is asked
-// for; nothing of it is reached from the network.
+// for; what it changes is reached from here alone and never from the network.
 
+import Cache
+import Glibc
 import HTTP
 import Loop
 
@@ -8,8 +10,16 @@ import Loop
 @EventLoop
 final class AdminAPI: RequestHandler {
   let box: Box
+  let api: API
+  let overview: Overview
+  /// Asks who somebody is, which may ask another machine.
+  private let directory = Worker(name: "directory")
 
-  init(_ box: Box) { self.box = box }
+  init(_ api: API, overview: Overview) {
+    self.api = api
+    self.overview = overview
+    box = api.box
+  }
 
   func answerNow(
     _ head: borrowing RequestHead, in bytes: UnsafeRawBufferPointer, on connection: HTTPConnection
@@ -37,10 +47,44 @@ final class AdminAPI: RequestHandler {
 
   /// A resource and what may be done with it. HEAD goes where GET goes.
   private func actions(_ segments: [String]) -> [(Method, Action)] {
+    let most = AdminDocuments.largePage
     switch segments {
-    case ["repair"]: [(.post, { try self.repair($0) })]
-    case ["metrics"]: [(.get, { _ in self.box.metrics.reply() })]
-    default: []
+    case ["repair"]: return [(.post, { try self.repair($0) })]
+    case ["metrics"]: return [(.get, { _ in await self.box.scrape() })]
+    case ["status"]: return [(.get, { _ in try self.overview.status() })]
+    case ["users"]: return [(.get, { try self.overview.users($0, most: most) })]
+    case ["downloads"]: return [(.get, { try self.overview.downloads($0, most: most) })]
+    case ["audit"]: return [(.get, { try self.overview.audit($0, most: most) })]
+    case let path where path.count == 2 && path[0] == "users":
+      return [(.get, { _ in try self.overview.account(of: try QueryValue.user("the path", path[1])) })]
+    case let path where path.count == 3 && path[0] == "users" && path[2] == "quota":
+      return [
+        (.post, { try await self.setLimit(of: path[1], $0) }), (.delete, { try await self.setLimit(of: path[1], $0) }),
+      ]
+    case let path where path.count == 3 && path[0] == "downloads":
+      if path[2] == "retry" { return [(.post, { try await self.retry(path[1], $0) })] }
+      guard let deed = Deed(rawValue: path[2]) else { return [] }
+      return [(.post, { try await self.apply(deed, to: path[1], $0) })]
+    default: return []
+    }
+  }
+
+  // MARK: Deeds
+
+  /// Who asks: the name of the user whose process is at the other end, or the number that has none.
+  func administrator(_ request: APIRequest) async -> String {
+    guard let user = request.client.peerUser else { return "unknown" }
+    return await directory.run { Self.name(of: user) }
+  }
+
+  private nonisolated static func name(of user: UInt32) -> String {
+    var entry = unsafe passwd()
+    var found: UnsafeMutablePointer<passwd>?
+    return unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 16 << 10) { room in
+      guard let start = room.baseAddress,
+        unsafe getpwuid_r(user, &entry, start, room.count, &found) == 0, unsafe found != nil
+      else { return "uid \(user)" }
+      return unsafe String(cString: entry.pw_name)
     }
   }
 

@@ -19,6 +19,7 @@ final class Box {
   let events: EventHub
   let metrics: Metrics
   let questions: OriginQuestions
+  private let quotas = QuotaSums()
   let log: EventLog
   var door: Door
   var policy: Policy
@@ -54,9 +55,14 @@ final class Box {
       Shelf(ledger: writer.ledger, volume: volume, fills: fills, losses: losses, log: log))
     events = EventHub()
     questions = OriginQuestions { [origin] in await origin.head($0) }
+    metrics.read(.quotaBytes) { [quotas] in
+      [quotas.last?.limit, quotas.last?.usage.used, quotas.last?.usage.reserved]
+    }
+    metrics.read(.quotaUsers) { [quotas] in [quotas.last?.users] }
     titles.played = { [unowned self] in played($0) }
     fills.heardOfBlocks = { [unowned self] in titles.heardOfBlocks(of: $0) }
     fills.willDecide = { [unowned self] in flushPlays() }
+    fills.isAnythingPlayed = { [unowned self] in !titles.viewers.isEmpty }
     fills.rate.somebodyPlays = { [unowned self] in isPlaying }
     events.currentViews = { [unowned self] user in
       let filter = DownloadFilter(statuses: [.pending, .downloading, .paused], limit: UserBounds().unfinished)
@@ -126,7 +132,10 @@ final class Box {
   func committed(_ change: Change) {
     for (id, download) in change.downloads {
       titles.changed(download)
-      if change.news.contains(id) { tell(download) }
+      if change.news.contains(id) {
+        tell(download)
+        count(download)
+      }
       // When that cannot be read, the errand asks again until it can, and says meanwhile what is wrong.
       if download.isLive, download.waitsForBytes,
         attempt(
@@ -159,12 +168,38 @@ final class Box {
     if let trouble = download.trouble { about[.code] = trouble.code.word }
     switch download.status {
     case _ where download.trouble?.code == .evicted:
-      log.notice("download.evicted", "\(title) was removed to make room", about)
-    case _ where !download.isLive: log.info("download.removed", "\(title) was removed by its user", about)
+      log.notice("download.evicted", "\(title) was evicted: \(download.trouble?.message ?? "")", about)
+    case _ where !download.isLive: log.info("download.removed", "\(title) was cancelled or deleted", about)
     case .completed: log.info("download.completed", "\(title) is completed", about)
     case .failed: log.warning("download.failed", "\(title) failed: \(download.trouble?.message ?? "")", about)
     case .pending, .downloading, .paused, .cancelled:
       log.debug("download.changed", "\(title) is \(download.status.word)", about)
+    }
+  }
+
+  /// The most bytes of video that may be kept: what is configured, else what lies here and is free, less the reserve. Nil
+  /// when that cannot be told.
+  var capacity: Int? {
+    if let capacity = policy.capacity { return capacity }
+    guard let free = volume.freeBytes, let usage = try? read({ ledger, tx in try ledger.boxUsage(in: tx) }) else {
+      return nil
+    }
+    return max(0, usage.complete + usage.fillingStored + usage.discarded + free - min(free, policy.reserve))
+  }
+
+  /// What a scrape reads.
+  func scrape() async -> Reply {
+    await quotas.refresh(self)
+    return metrics.reply()
+  }
+
+  /// What was promised when a download was accepted: that it will be completed.
+  private func count(_ download: Download) {
+    guard download.isLive else { return }
+    switch download.status {
+    case .completed: metrics.count(.promisesKept)
+    case .failed: if let code = download.trouble?.code { metrics.count(.promisesBroken, code.word) }
+    case .pending, .downloading, .paused, .cancelled: break
     }
   }
 

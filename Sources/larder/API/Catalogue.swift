@@ -75,7 +75,7 @@ final class Catalogue {
   private(set) var copy: CatalogueCopy?
 
   /// The largest catalogue that is read, in bytes.
-  private nonisolated static let limit = 64 << 20
+  nonisolated static let limit = 64 << 20
 
   init(path: String, origin: OriginClient, log: EventLog) {
     self.path = path

@@ -33,8 +33,12 @@ struct Door {
   }
 
   /// Lets an administrator's token pass and no other.
-  func admitAdmin(_ request: APIRequest) throws(Rejection) {
-    guard try claims(of: request).isAdmin else { throw .adminRequired }
+  @discardableResult
+  func admitAdmin(_ request: APIRequest) throws(Rejection) -> UserID {
+    let claims = try claims(of: request)
+    guard claims.isAdmin else { throw .adminRequired }
+    guard let user = UserID(claims.user) else { throw .unauthorized(.subject) }
+    return user
   }
 
   private func claims(of request: APIRequest) throws(Rejection) -> Claims {

@@ -29,9 +29,12 @@ struct DownloadView: Sendable, Equatable {
   }
 
   /// The whole download.
-  func write(to writer: inout JSONWriter) {
+  ///
+  /// - Parameter namesUser: whether it says whose it is, for administrators.
+  func write(to writer: inout JSONWriter, namesUser: Bool = false) {
     writer.object { writer in
       writer.field("id", download.id.description)
+      if namesUser { writer.field("user", download.user.text) }
       writer.field("content_id", download.title.contentID)
       writer.field("quality", download.title.quality)
       writeMovingPart(to: &writer)
@@ -62,6 +65,11 @@ struct DownloadView: Sendable, Equatable {
     writer.field("total_bytes", download.totalBytes)
     writer.field("bytes_per_second", bytesPerSecond)
     writer.field("eta_seconds", etaSeconds)
+    Self.write(trouble, to: &writer)
+  }
+
+  /// The member `error`.
+  static func write(_ trouble: Trouble?, to writer: inout JSONWriter) {
     guard let trouble else { return writer.field("error", String?.none) }
     writer.field(
       "error",

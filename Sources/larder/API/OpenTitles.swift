@@ -9,6 +9,8 @@ import Loop
 @EventLoop
 final class OpenTitles {
   private let shelf: Shelf
+  /// Who watches something.
+  let viewers = Viewers()
   private var open: [DownloadID: Entry] = [:]
   private var uses: UInt64 = 0
   /// All that answers are still made of, also of titles that are not remembered any longer.
@@ -50,7 +52,7 @@ final class OpenTitles {
       // While the disk was busy it may have been deleted, or have got another version.
       let (now, object) = try current(download)
     else { return nil }
-    let playable = Playable(download: now, reader(of: object, file), played: played)
+    let playable = Playable(download: now, reader(of: object, file), viewers: viewers, played: played)
     uses += 1
     open[download.id] = Entry(playable, used: uses)
     if open.count > Self.limit, let oldest = open.min(by: { $0.value.used < $1.value.used }) {

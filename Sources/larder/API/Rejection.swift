@@ -38,6 +38,12 @@ struct Rejection: Error {
 
   static let notFound = Rejection(.notFound, "not_found", "there is no such download of yours")
 
+  /// The same for an administrator, to whom all belong.
+  static let noDownload = Rejection(.notFound, "not_found", "there is no such download, or it is deleted")
+
+  static let pinned = Rejection(
+    .conflict, "conflict", "the download is pinned, and a pinned one is never evicted; take its pin away first")
+
   static func nothingHere(_ detail: String) -> Rejection { Rejection(.notFound, "not_found", detail) }
 
   static func contentNotFound(_ title: Title) -> Rejection {

@@ -12,7 +12,10 @@ struct Larder: ParsableCommand {
     abstract: "Keeps a platform's videos on a box near its users.",
     discussion: "Premium users ask the box for titles; it downloads them from S3 and plays them to the local network.",
     version: "larder \(Version.current)",
-    subcommands: [Serve.self, Demo.self, Check.self, Token.self, Verify.self])
+    subcommands: [
+      Serve.self, Demo.self, Check.self, Token.self, ShowStatus.self, Downloads.self, Users.self, Audit.self, Top.self,
+      Evict.self, Pin.self, Cancel.self, Retry.self, Quota.self, Verify.self,
+    ])
 
   /// The wrong usage of a command, and no command at all, is status 64; an error that nobody foresaw is 70.
   static func main() {

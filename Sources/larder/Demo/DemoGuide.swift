@@ -30,6 +30,10 @@ struct DemoGuide {
     let id = outcome.download
     var lines = [
       "",
+      "Open the box's page, signed in as \(user):",
+      "",
+      "  \(base)/#token=\(token)",
+      "",
       "Play it in a browser, or with ffprobe or mpv:",
       "",
       "  \(outcome.link)",

@@ -1,5 +1,6 @@
 // What the demo's origin has to offer: each video of a folder as a title with a key in the bucket, and the catalogue.
 
+import CSystem
 import Cache
 import DemoVideos
 import Glibc

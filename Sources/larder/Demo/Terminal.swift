@@ -1,4 +1,4 @@
-// Writing for whoever watches the demo: on a terminal, or into a file or a pipe.
+// Writing for whoever watches: on a terminal, or into a file or a pipe.
 
 import Glibc
 
@@ -7,13 +7,21 @@ enum Terminal {
   /// Whether lines can be drawn over: a terminal that knows more than lines.
   static let isLive = isatty(1) == 1 && environment("TERM") != nil && environment("TERM") != "dumb"
 
+  /// How large the terminal at standard output is (`TIOCGWINSZ`); nil when it is none, or does not say.
+  static var size: (columns: Int, rows: Int)? {
+    var size = winsize()
+    guard unsafe ioctl(1, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0, size.ws_row > 0 else { return nil }
+    return (Int(size.ws_col), Int(size.ws_row))
+  }
+
   /// Writes a line, or several.
   static func say(_ text: String) { write("\(text)\n") }
 
   /// Draws over the line that the cursor is in; what would go on in the next one is cut off.
   static func draw(_ line: String) { write("\r\(String(line.prefix(79)))\u{1B}[K") }
 
-  private static func write(_ text: String) {
+  /// Writes the text as it is.
+  static func write(_ text: String) {
     var rest = Array(text.utf8)[...]
     while !rest.isEmpty {
       let wrote = unsafe rest.withUnsafeBytes { unsafe Glibc.write(1, $0.baseAddress, $0.count) }

@@ -56,7 +56,7 @@ extension Errand {
     let starts = known.isEmpty ? [:] : await volume.read(known, of: object, from: file)
     let run = FillRun(
       object, present: present, starts: starts, file: file, digest: digest, origin: origin, volume: volume, rate: rate,
-      settings: settings, turn: turn, audience: audience)
+      settings: settings, turn: turn, audience: audience, othersPlay: isAnythingPlayed)
     // An order to stop, or a reload with another bucket, that came while the file was opened.
     guard !isStopped, origin.isBucket(of: object.origin.version) else { return .stopped }
     hasBroughtBack = false

@@ -57,6 +57,8 @@ final class Errand {
   var willDecide: @EventLoop () -> Void = {}
   /// Those who play the object meanwhile; nil for nobody.
   var audience: @EventLoop () -> Audience? = { nil }
+  /// Whether anybody plays anything.
+  var isAnythingPlayed: @EventLoop () -> Bool = { false }
   /// Called when blocks of the object came in.
   var heardOfBlocks: @EventLoop () -> Void = {}
   /// Whether the blocks that the disk lost were looked at once more before they are fetched.

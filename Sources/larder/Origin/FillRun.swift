@@ -29,6 +29,10 @@ final class FillRun: ChunkTransferOwner {
   private let turn: Turn
   /// Those who play it meanwhile; nil for nobody.
   private let audience: @EventLoop () -> Audience?
+  /// Whether others play, whose films are to stay in memory.
+  private let othersPlay: @EventLoop () -> Bool
+  /// So many bytes from the beginning on were said to be forgotten; those with a digest, once that has passed.
+  private var forgotten = 0
   private let bell = Bell()
   private var transfers: [ObjectIdentifier: ChunkTransfer] = [:]
   /// What there is of blocks that are not whole, by number.
@@ -41,7 +45,7 @@ final class FillRun: ChunkTransferOwner {
   init(
     _ object: StoredObject, present: BlockMap, starts: [Int: [UInt8]], file: ObjectFile, digest: DigestRun?,
     origin: OriginClient, volume: Volume, rate: RateLimit, settings: FillSettings, turn: Turn,
-    audience: @escaping @EventLoop () -> Audience?
+    audience: @escaping @EventLoop () -> Audience?, othersPlay: @escaping @EventLoop () -> Bool
   ) {
     self.object = object
     self.file = file
@@ -51,6 +55,7 @@ final class FillRun: ChunkTransferOwner {
     self.rate = rate
     self.turn = turn
     self.audience = audience
+    self.othersPlay = othersPlay
     self.starts = starts
     self.fill = Fill(
       of: object, present: present, starts: starts.mapValues(\.count), chunkSize: settings.chunkSize,
@@ -174,8 +179,10 @@ final class FillRun: ChunkTransferOwner {
   func ended(_ transfer: ChunkTransfer, arrived: Int, _ outcome: FetchOutcome) {
     transfers[ObjectIdentifier(transfer)] = nil
     if let code = outcome.code { origin.metrics.count(.originErrors, code) }
+    origin.heard(outcome)
     if outcome == .delivered, let measure = transfer.measure {
       fill.measured(wait: measure.wait, bytes: measure.bytes, duration: measure.duration)
+      origin.metrics.observe(.chunkTime, microseconds: Int(measure.duration * 1e6))
     }
     let block = transfer.span.blocks.lowerBound + arrived
     if arrived < transfer.span.blocks.count, !transfer.unfinished.isEmpty { starts[block] = transfer.unfinished }
@@ -192,7 +199,16 @@ final class FillRun: ChunkTransferOwner {
     bell.ring()
   }
 
-  private func followWithDigest() { digest?.follow(to: min(fill.prefix * object.blockSize, object.size)) }
+  private func followWithDigest() {
+    let end = min(fill.prefix * object.blockSize, object.size)
+    let forgets = othersPlay() && (audience()?.isEmpty ?? true)
+    if let digest {
+      digest.follow(to: end, forgetting: forgets)
+    } else if forgets, end > forgotten {
+      volume.forget(forgotten..<end, of: file)
+    }
+    forgotten = end
+  }
 
   private func lost(_ blocks: [Int], _ why: any Error) {
     fill.lost(blocks, because: "\(why)", at: Clock.steady)

@@ -16,6 +16,8 @@ final class Fills {
   private let renewals = Renewals()
   /// Called before the ledger decides who has to go: what is played must be known there.
   var willDecide: @EventLoop () -> Void = {}
+  /// Whether anybody plays anything.
+  var isAnythingPlayed: @EventLoop () -> Bool = { false }
   var settings: FillSettings
 
   /// What is under way: an object being brought in, or a download whose version the origin has yet to tell.
@@ -126,6 +128,7 @@ final class Fills {
       settings: settings, log: log)
     errand.isMend = isMend
     errand.willDecide = { [weak self] in self?.willDecide() }
+    errand.isAnythingPlayed = { [weak self] in self?.isAnythingPlayed() ?? false }
     if case .object(let id) = subject {
       stuckMends[id] = nil
       errand.heardOfBlocks = { [weak self] in self?.heardOfBlocks(id) }

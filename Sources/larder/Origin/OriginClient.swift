@@ -22,7 +22,7 @@ final class OriginClient {
   let metrics: Metrics
   private let transfers: Transfers
   private let log: EventLog
-  private var settings: OriginSettings
+  private(set) var settings: OriginSettings
   private var signer: SignatureV4?
   /// Where and by which clock to ask, as the answers have taught.
   private var route: Route
@@ -30,6 +30,8 @@ final class OriginClient {
   /// Which of the places is asked that were configured one after the other: another number after each reload that names
   /// another bucket or endpoint. An answer counts as long as the place is still the one that was asked.
   private(set) var place = 0
+  /// What was last heard of the configured one.
+  private(set) var health = OriginHealth()
   static let userAgent = "larder/\(Version.current)"
   /// How often one question is asked when each answer names another place or time.
   private static let tries = 4
@@ -47,7 +49,10 @@ final class OriginClient {
   /// - Returns: whether another bucket or endpoint is asked from now on.
   func use(_ settings: OriginSettings) -> Bool {
     let isElsewhere = settings.endpoint != self.settings.endpoint
-    if isElsewhere { place += 1 }
+    if isElsewhere {
+      place += 1
+      health = OriginHealth()
+    }
     self.settings = settings
     signer = settings.credentials.map(SignatureV4.init)
     route = route.reset(to: settings.endpoint)
@@ -56,6 +61,14 @@ final class OriginClient {
   }
 
   var bucket: String { settings.endpoint.bucket }
+
+  /// The configured endpoint, as the configuration writes it.
+  var endpoint: String { "\(settings.endpoint.isSecure ? "https" : "http")://\(settings.endpoint.authority)" }
+
+  /// The end of a transfer from it.
+  func heard(_ outcome: FetchOutcome) {
+    if outcome != .abandoned { health.heard(outcome.code, outcome.reason, at: Clock.now) }
+  }
 
   /// Whether the configured bucket is a version's: another bucket's answers say nothing of it.
   func isBucket(of version: ObjectVersion) -> Bool { version.bucket == bucket }
@@ -72,6 +85,7 @@ final class OriginClient {
       answer = await self.answer(for: key)
     } while place != asked
     if let code = answer.code { metrics.count(.originErrors, code) }
+    health.heard(answer.code, answer.reason, at: Clock.now)
     let (why, patience) = answer.patience
     postponed.note(key, why, asked: patience, at: Clock.steady)
     return answer
@@ -191,11 +205,15 @@ final class OriginClient {
       guard head.status == 200, head["etag"] != nil else {
         metrics.count(.originErrors, "origin_error")
         let why = head.status == 200 ? "the answer is not a store's" : "\(failure(head, body))"
+        health.heard("origin_error", why, at: Clock.now)
         return .failure(OriginProblem(description: "\(key): \(why)"))
       }
+      health.heard(nil, "", at: Clock.now)
       return .success(body)
     } catch {
-      if let code = OriginAnswer(error).code { metrics.count(.originErrors, code) }
+      let answer = OriginAnswer(error)
+      if let code = answer.code { metrics.count(.originErrors, code) }
+      health.heard(answer.code, answer.reason, at: Clock.now)
       return .failure(OriginProblem(description: "\(error)"))
     }
   }
@@ -234,7 +252,7 @@ final class OriginClient {
   // MARK: Asking
 
   /// Asks, and asks again where and when the answer says so, as far as that is allowed.
-  private func ask(
+  func ask(
     _ request: ObjectRequest, bodyLimit: Int, quickly: Bool = true
   ) async throws(CurlError) -> (head: TransferHead, body: [UInt8]) {
     for _ in 1..<Self.tries {
@@ -262,7 +280,7 @@ final class OriginClient {
   }
 
   /// - Parameter body: nil for an answer to HEAD.
-  private func failure(_ head: TransferHead, _ body: [UInt8]?) -> OriginFailure {
+  func failure(_ head: TransferHead, _ body: [UInt8]?) -> OriginFailure {
     OriginFailure(
       status: head.status, error: body.map(Self.scan), region: mark.endpoint.region, now: seconds,
       header: head.joined)

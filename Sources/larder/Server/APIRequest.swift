@@ -1,6 +1,7 @@
 // A request that could not be answered on the spot, copied out of the connection's buffer, and what is answered to it.
 
 import Access
+import Cache
 import HTTP
 import Loop
 
@@ -9,6 +10,10 @@ import Loop
 protocol RequestClient: AnyObject, Sendable {
   /// From now on the wait for the answer ends when the client leaves.
   func watchForLeaving()
+  /// The request is this user's.
+  func isOf(_ user: UserID)
+  /// The number of the user whose process asks; nil over the network.
+  var peerUser: UInt32? { get }
 }
 
 /// A request with everything that outlives the buffer it was read from.
@@ -67,6 +72,8 @@ enum Reply: Sendable {
   case bytes(Status, MediaType, [UInt8], [Field] = [])
   /// A title's bytes; the request's own head says which of them.
   case play(Playable)
+  /// A file of the page; the request's own head says whether it is wanted.
+  case page(PageFile)
   /// What is made while it is sent: events, lines.
   case stream(any AnswerStream)
 

@@ -99,6 +99,7 @@ extension HTTPConnection {
     if case .closed = state { return }
     if case .streaming(let stream) = state { stream.cancel() }
     state = .closed
+    answerEnds()
     weigh()
     readiness.close()
     _ = Glibc.close(descriptor)

@@ -103,12 +103,13 @@ extension HTTPConnection {
     isNew = false
     keepsAlive = server.head.keepsAlive && !server.isDraining
     mustSayKept = server.head.version == .http10
+    unsafe note(server.head, in: bytes)
     let reader = BodyReader(server.head.framing)
     switch reader.outcome {
     case .done:
       deadline = 0
       if unsafe server.handler.answerNow(server.head, in: bytes, on: self) { return }
-      unsafe answer(APIRequest(number: server.nextRequestNumber(), server.head, in: bytes, body: [], client: self))
+      unsafe answer(APIRequest(number: requestNumber, server.head, in: bytes, body: [], client: self))
     case .refused(let refusal):
       refuse(refusal.status, code: refusal.status.refusalCode, detail: refusal.reason.description)
     case .more:
@@ -124,7 +125,7 @@ extension HTTPConnection {
     deadline = 0
     let request = unsafe head.withUnsafeBytes { bytes in
       _ = unsafe RequestParser.parse(bytes, into: &server.head)
-      return unsafe APIRequest(number: server.nextRequestNumber(), server.head, in: bytes, body: content, client: self)
+      return unsafe APIRequest(number: requestNumber, server.head, in: bytes, body: content, client: self)
     }
     answer(request)
   }

@@ -7,7 +7,7 @@ extension HTTPConnection {
   func begin(_ stream: any AnswerStream, isHead: Bool) {
     keepsAlive = false
     let inChunks = stream.isFinite && !mustSayKept
-    metrics?.answered(.ok)
+    answered(.ok)
     output.set(stream.head(inChunks: inChunks))
     guard !isHead else {
       stream.cancel()
@@ -22,6 +22,7 @@ extension HTTPConnection {
 
   private func push(_ bytes: [UInt8]) {
     // A client that takes nothing of so much is gone or asleep.
+    pushed(bytes.count)
     guard case .streaming = state, output.append(bytes, limit: Limits.unsentEventBytes) else { return close() }
     flushStream()
     weigh()
@@ -30,7 +31,9 @@ extension HTTPConnection {
   func flushStream() {
     guard case .streaming(let stream) = state else { return }
     switch output.pump(into: descriptor) {
-    case .done where stream.isOver: linger()
+    case .done where stream.isOver:
+      answerEnds()
+      linger()
     case .done:
       readiness.watch([.readable, .disconnected])
       stream.drained()

@@ -41,6 +41,12 @@ final class HTTPConnection: RequestClient {
   var deadline: UInt64 = 0
   /// When the state began, or the client last took some of an answer: milliseconds of the loop's clock.
   var progressed: UInt64 = 0
+  /// When the head of the request came that is being answered: nanoseconds of the loop's clock.
+  var asked: UInt64 = 0
+  /// What the log will say of the request that is being answered; nil when it says nothing.
+  var line: AnsweredRequest?
+  /// When the answer of a play began, in milliseconds of the loop's clock; 0 when none is under way.
+  var playBegan: UInt64 = 0
   /// What the server counts for this connection's memory, and the part of it that belongs to a request being answered.
   var held = 0
   private(set) var requestCount = 0
@@ -121,6 +127,8 @@ final class HTTPConnection: RequestClient {
     if case .answering = state { readiness.watch(.disconnected) }
   }
 
+  var peerUser: UInt32? { Socket.peerUser(descriptor) }
+
   func answer(_ request: APIRequest) {
     state = .answering
     requestCount = request.head.count + request.body.count
@@ -151,13 +159,15 @@ final class HTTPConnection: RequestClient {
         _ = unsafe RequestParser.parse(bytes, into: &head)
         unsafe playable.answer(head, in: bytes, on: self)
       }
+    case .page(let file): file.answer(request, on: self)
     case .stream(let stream): begin(stream, isHead: request.method == .head)
     }
   }
 
   /// Sends a whole answer from memory.
   func send(_ status: Status, _ type: MediaType, _ body: [UInt8], _ fields: [Reply.Field], isHead: Bool) {
-    metrics?.answered(status)
+    answered(status)
+    line?.bytes = isHead ? 0 : body.count
     let room = ResponseHead.usualCount + fields.reduce(0) { $0 + $1.value.utf8.count + 64 }
     var bytes = unsafe [UInt8](unsafeUninitializedCapacity: room + body.count) { buffer, count in
       var head = unsafe ResponseHead(status, into: UnsafeMutableRawBufferPointer(buffer))
@@ -232,7 +242,7 @@ final class HTTPConnection: RequestClient {
   /// Sends as much as the socket takes and a turn allows.
   private func pump() {
     let progress = output.pump(into: descriptor)
-    metrics?.count(.playBytes, by: output.takeFileBytes())
+    played(output.takeFileBytes())
     switch progress {
     case .done: finished()
     case .blocked: wait()
@@ -263,6 +273,7 @@ final class HTTPConnection: RequestClient {
   /// it is not the whole (RFC 9112, section 8). A reset would take away what it has not read yet.
   private func breakOff() {
     output = Outgoing()
+    answerEnds()
     linger()
   }
 
@@ -274,6 +285,7 @@ final class HTTPConnection: RequestClient {
   /// The answer is out.
   private func finished() {
     output = Outgoing()
+    answerEnds()
     defer { weigh() }
     guard keepsAlive, !server.isDraining else { return linger() }
     state = .head

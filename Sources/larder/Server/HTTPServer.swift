@@ -36,6 +36,8 @@ final class HTTPServer {
   let handler: any RequestHandler
   /// Where its answers are counted; nil for a server that is not worth counting.
   let metrics: Metrics?
+  /// Where each answered request is told; nil as long as nobody wants to know.
+  var requestLog: EventLog?
   private(set) var limits: ServerLimits
   private(set) var isDraining = false
   private var listeners: [Listener] = []

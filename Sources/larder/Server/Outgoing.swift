@@ -138,7 +138,7 @@ struct Outgoing {
         reader.doubt(block)
         return .unverified(reader, block)
       case .bytes(let count):
-        body!.playable.touch()
+        body!.playable.sent(count, to: range.first + count)
         body!.playhead?.moved(to: range.first + count, sent: count)
         budget -= count
         fileBytes += count

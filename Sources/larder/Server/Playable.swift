@@ -21,6 +21,7 @@ final class Playable {
   /// The same as a date in bytes.
   private let lastModifiedDate: [UInt8]
   private let mediaType: MediaType
+  private let viewer: Viewer?
   private let played: @EventLoop () -> Void
 
   /// Smaller bodies go out with their head in one write: to copy them costs less than a second call. From here on it costs
@@ -30,11 +31,14 @@ final class Playable {
   /// - Parameters:
   ///   - etag: a strong entity tag with its quotes.
   ///   - lastModified: seconds since 1970.
+  ///   - viewer: is told what goes out, for a title that somebody owns.
   ///   - played: called whenever bytes go out.
   init(
     etag: String, size: Int, lastModified: Int, mediaType: MediaType, file: ObjectFile,
-    reader: ObjectReader? = nil, user: UserID? = nil, played: @escaping @EventLoop () -> Void = {}
+    reader: ObjectReader? = nil, user: UserID? = nil, viewer: Viewer? = nil,
+    played: @escaping @EventLoop () -> Void = {}
   ) {
+    self.viewer = viewer
     self.reader = reader
     self.user = user
     self.file = file
@@ -48,20 +52,25 @@ final class Playable {
 
   /// A completed download: it says what the origin said of it.
   convenience init(
-    download: Download, _ reader: ObjectReader, played: @escaping @EventLoop (DownloadID) -> Void
+    download: Download, _ reader: ObjectReader, viewers: Viewers, played: @escaping @EventLoop (DownloadID) -> Void
   ) {
     let object = reader.object
     let seconds = object.origin.lastModifiedSeconds
+    // A film that is none must not act as the box's own page.
+    let named = MediaType(fileExtension: download.fileExtension)
     self.init(
       etag: object.origin.version.etag, size: object.size,
       lastModified: Int(seconds > 0 ? seconds : object.created.milliseconds / 1000),
-      mediaType: MediaType(fileExtension: download.fileExtension), file: reader.file, reader: reader,
-      user: download.user
+      mediaType: named.isActive ? .octetStream : named, file: reader.file, reader: reader,
+      user: download.user, viewer: Viewer(download, size: object.size, in: viewers)
     ) { [id = download.id] in played(id) }
   }
 
-  /// Bytes of it go out: it counts as played now.
-  func touch() { played() }
+  /// Bytes of it go out, the last of them before `position`: it counts as played now.
+  func sent(_ count: Int, to position: Int) {
+    viewer?.sent(count, to: position)
+    played()
+  }
 
   /// What a request comes to.
   enum Plan {
@@ -155,14 +164,15 @@ final class Playable {
     _ fields: (inout ResponseHead) -> Void
   ) {
     guard range != nil || parts != nil else { return head(status, connection, now, fields) }
+    connection.playBegins(isWhole: reader.map { $0.state == .complete } ?? true)
     let scratch = unsafe connection.scratch
     let length = render(status, connection, now, fields)
     if let range, range.count < Self.smallBody, reader?.isVerified(range.first...range.last) ?? true {
       let got = unsafe larder_read_resident(
         file.descriptor, scratch.baseAddress! + length, range.count, off_t(range.first))
       if got == range.count {
-        touch()
-        connection.metrics?.count(.playBytes, by: got)
+        sent(got, to: range.first + got)
+        connection.played(got)
         return unsafe connection.send(UnsafeRawBufferPointer(rebasing: scratch[..<(length + got)]))
       }
     }
@@ -183,7 +193,7 @@ final class Playable {
   private func render(
     _ status: Status, _ connection: HTTPConnection, _ now: Int, _ fields: (inout ResponseHead) -> Void
   ) -> Int {
-    connection.metrics?.answered(status)
+    connection.answered(status)
     let room = unsafe UnsafeMutableRawBufferPointer(rebasing: connection.scratch[..<Self.headRoom])
     var head = unsafe ResponseHead(status, into: room)
     unsafe HTTPServer.date(now).withUnsafeBytes { unsafe head.append("Date", verbatim: $0) }

@@ -22,6 +22,8 @@ final class DigestRun: Sendable {
   private struct Following {
     /// So many bytes are there from the beginning on.
     var goal = 0
+    /// Whether memory has better uses for what has been digested.
+    var forgets = false
     /// Whether a step has been posted. It stays so after one that the disk refused: `finish` tries again and says why.
     var isStepping = false
   }
@@ -43,8 +45,12 @@ final class DigestRun: Sendable {
 
   /// The first `end` bytes are durable: they are digested as soon as nothing else is to be done. What nobody holds any longer
   /// goes no further.
-  func follow(to end: Int) {
+  ///
+  /// - Parameter forgetting: whether what is digested from now on is to leave memory. Read once after it was written, it
+  ///   would count there for more than a film that is being played for the first time.
+  func follow(to end: Int, forgetting: Bool = false) {
     let isIdle = following.withLock { following in
+      following.forgets = forgetting
       following.goal = max(following.goal, end)
       defer { following.isStepping = true }
       return !following.isStepping
@@ -87,6 +93,7 @@ final class DigestRun: Sendable {
         let part = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(buffer.count, stop - digest.end)])
         guard unsafe try file.read(into: part, at: digest.end) else { throw DiskError("read a whole object", EIO) }
         unsafe digest.update(UnsafeRawBufferPointer(part))
+        if following.withLock(\.forgets) { file.forget(digest.end - part.count..<digest.end) }
       }
       return digest.end
     }

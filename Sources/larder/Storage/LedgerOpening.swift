@@ -32,7 +32,8 @@ enum LedgerOpening {
       return try Ledger(path: folder, mapSize: readOnly ? 0 : 64 << 20, readOnly: readOnly, checking: depth)
     } catch let error as LMDBError {
       switch error.code {
-      case EACCES, EPERM, EROFS, ENOTDIR, ELOOP:
+      // Its file is there: it is the way to it that is not.
+      case EACCES, EPERM, EROFS, ENOTDIR, ELOOP, ENOENT:
         throw .configuration("the ledger at \(folder) cannot be opened: \(error); mend the permissions or storage.path")
       case ENOSPC, EDQUOT, EMFILE, ENFILE, ENOMEM, EAGAIN, EBUSY:
         throw .temporary("the ledger at \(folder) cannot be opened now: \(error)")

@@ -25,7 +25,7 @@ final class Scrub {
   private let worker = Worker(name: "scrub")
   private let bell = Bell()
   private var settings: ScrubSettings
-  private var progress = ScrubProgress()
+  private(set) var progress = ScrubProgress()
   private var saved = ScrubProgress()
   private var savedAt = Clock.steady
   private var file: (id: ObjectID, file: ObjectFile)?

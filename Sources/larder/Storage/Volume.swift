@@ -295,6 +295,9 @@ final class Volume: Sendable {
     DigestRun(of: object, in: file, on: digester)
   }
 
+  /// Has memory forget durable bytes, for what others play.
+  func forget(_ bytes: Range<Int>, of file: ObjectFile) { digester.post { file.forget(bytes) } }
+
   // MARK: Room
 
   /// Bytes free for us on the file system (`fstatvfs(3)`); nil when it cannot be asked.

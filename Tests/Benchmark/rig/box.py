@@ -41,14 +41,7 @@ class Box:
             text=True).stdout.strip()
 
     def call(self, method, path, token, body=None):
-        """The status and the JSON of an answer."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        headers = {"Authorization": f"Bearer {token}"}
-        connection.request(method, path, json.dumps(body) if body is not None else None, headers)
-        answer = connection.getresponse()
-        text = answer.read()
-        connection.close()
-        return answer.status, json.loads(text)
+        return call(self.port, method, path, token, body)
 
     def start_download(self, token, content, quality="720p"):
         status, download = self.call(
@@ -68,3 +61,14 @@ class Box:
 
     def link(self, token, identifier):
         return self.call("POST", f"/api/downloads/{identifier}/play-url", token)[1]["url"]
+
+
+def call(port, method, path, token, body=None):
+    """The status and the JSON of an answer."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    headers = {"Authorization": f"Bearer {token}"}
+    connection.request(method, path, json.dumps(body) if body is not None else None, headers)
+    answer = connection.getresponse()
+    text = answer.read()
+    connection.close()
+    return answer.status, json.loads(text)

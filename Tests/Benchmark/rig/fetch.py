@@ -1,6 +1,7 @@
 """A client that fetches a title whole over one connection, as a player without patience would."""
 
 import http.client
+import os
 import time
 import urllib.parse
 
@@ -8,14 +9,15 @@ PIECE = 1 << 20
 
 
 class Fetched:
-    """When the first byte came and when the last, in seconds since the call; and the bytes."""
+    """When the first byte came and when the last, in seconds since the call."""
 
-    def __init__(self, first, whole, content):
-        self.first, self.whole, self.content = first, whole, content
+    def __init__(self, first, whole, size):
+        self.first, self.whole, self.size = first, whole, size
 
 
-def fetch(url, size, headers=None, begun=None, patience=600):
-    """Asks until the answer is not 409 (there is nothing to play yet), and reads it to its end."""
+def fetch(url, file, headers=None, begun=None, patience=600):
+    """Asks until the answer is not 409 (there is nothing to play yet), reads it to its end and compares it with the file."""
+    size = os.path.getsize(file)
     begun = begun or time.monotonic()
     parts = urllib.parse.urlsplit(url)
     connection = http.client.HTTPConnection(parts.netloc, timeout=60)
@@ -33,11 +35,15 @@ def fetch(url, size, headers=None, begun=None, patience=600):
         raise SystemExit(f"run: {answer.status} with {answer.length} bytes instead of {size}: {url}")
     first, position, view = None, 0, memoryview(content)
     while position < size:
-        got = answer.readinto(view[position:position + PIECE])
+        # What is there, at the most a piece: to fill a whole one would be to wait for bytes.
+        got = answer.readinto1(view[position:position + PIECE]) if first else answer.readinto(view[:1])
         first = first or time.monotonic()
         if not got:
             raise SystemExit(f"run: the answer ended at {position} of {size}: {url}")
         position += got
     whole = time.monotonic()
     connection.close()
-    return Fetched(first - begun, whole - begun, content)
+    with open(file, "rb") as source:
+        if source.read() != content:
+            raise SystemExit(f"run: wrong bytes: {url}")
+    return Fetched(first - begun, whole - begun, size)

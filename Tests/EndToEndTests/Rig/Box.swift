@@ -67,6 +67,9 @@ final class Box {
     try? FileManager.default.removeItem(atPath: directory)
   }
 
+  /// Where people and players find it.
+  var address: String { "http://127.0.0.1:\(port)" }
+
   var configurationFile: String { directory + "/larder.toml" }
 
   /// Changes settings in the file; the box learns of it by a reload or a start.

@@ -30,7 +30,10 @@ final class Browser {
       "--autoplay-policy=no-user-gesture-required", "--disable-background-networking", "--disable-component-update",
       "--no-proxy-server", "--window-size=\(width),\(height)", "--user-data-dir=\(home)/profile",
     ]
-    let wanted = #"{"browserName":"chrome","goog:chromeOptions":{"binary":"/usr/bin/chromium","args":\#(arguments)}}"#
+    let wanted = #"""
+      {"browserName":"chrome","goog:chromeOptions":{"binary":"/usr/bin/chromium","args":\#(arguments)},
+       "goog:loggingPrefs":{"browser":"ALL","performance":"ALL"}}
+      """#
     let made = try ask("POST", "", #"{"capabilities":{"alwaysMatch":\#(wanted)}}"#)
     guard let id = made.sessionId?.text else { throw RigFailure("no session of the browser: \(made)") }
     session = "/" + id
@@ -60,6 +63,68 @@ final class Browser {
     let result = try ask("POST", "/execute/async", String(decoding: request, as: UTF8.self))
     if let error = result.error?.text { throw RigFailure("in the browser: \(error)") }
     return result.value ?? .null
+  }
+
+  /// Waits until what the body returns in the page is true.
+  func wait(_ what: String, within seconds: Double = 30, _ body: String, _ arguments: [String: String] = [:]) throws {
+    var seen = JSON.null
+    try eventually(what, within: seconds, explain: "\(seen)\n\((try? text()) ?? "")") {
+      seen = try run(body, arguments)
+      return seen == .bool(true) ? true : nil
+    }
+  }
+
+  /// What stands on the page, as its reader sees it.
+  func text() throws -> String { try run("return document.body.innerText;").text ?? "" }
+
+  /// Opens the box's page by a link and waits until the user is in.
+  func signIn(_ user: User) throws {
+    try open("\(user.box.address)/#token=\(user.token)")
+    try wait("the user's films", "return document.querySelector('.space')?.hidden === false;")
+  }
+
+  /// Presses the button or link in sight whose label or text begins so, once it is there.
+  func click(_ label: String) throws {
+    let find = """
+      const found = [...document.querySelectorAll('button, a')].find(target => target.offsetParent !== null
+        && (target.getAttribute('aria-label') || target.textContent).trim().startsWith(label));
+      if (found) found.click();
+      return found !== undefined;
+      """
+    try wait("the button \(label)", find, ["label": label])
+  }
+
+  /// Presses a key and lets it go.
+  func press(_ key: Key, times: Int = 1) throws {
+    let stroke = #"{"type":"keyDown","value":"\#(key.rawValue)"},{"type":"keyUp","value":"\#(key.rawValue)"}"#
+    let strokes = Array(repeating: stroke, count: times).joined(separator: ",")
+    try ask("POST", "/actions", #"{"actions":[{"type":"key","id":"keyboard","actions":[\#(strokes)]}]}"#)
+  }
+
+  /// Keys by the code points that the driver takes for them.
+  enum Key: String {
+    case tab = "\u{E004}"
+    case enter = "\u{E007}"
+    case escape = "\u{E00C}"
+    case left = "\u{E012}"
+    case up = "\u{E013}"
+    case right = "\u{E014}"
+    case down = "\u{E015}"
+  }
+
+  /// What the console has said since the last call: errors, refusals of the security policy, failed requests.
+  func complaints() throws -> [String] {
+    (try ask("POST", "/se/log", #"{"type":"browser"}"#).array ?? []).filter { $0.level?.text != "INFO" }
+      .compactMap { $0.message?.text }
+  }
+
+  /// The addresses that were asked since the last call, by whatever part of the page; not the browser's own pages.
+  func requests() throws -> [String] {
+    try (try ask("POST", "/se/log", #"{"type":"performance"}"#).array ?? []).compactMap { line in
+      let event = try JSON((line.message?.text ?? "{}").utf8).message
+      return event?.method?.text == "Network.requestWillBeSent" ? event?.params?.request?.url?.text : nil
+    }
+    .filter { !$0.hasPrefix("chrome:") }
   }
 
   private struct Script: Encodable {

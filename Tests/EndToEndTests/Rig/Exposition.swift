@@ -11,6 +11,8 @@ struct Exposition {
   struct Sample: Equatable {
     var labels: [String: String]
     var value: Double
+    /// Of a histogram: `bucket`, `sum` or `count`.
+    var part = ""
   }
 
   /// By name.
@@ -33,7 +35,9 @@ struct Exposition {
         help = (String(parts[0]), try Self.unescape(parts[1], quotes: false))
       } else if line.hasPrefix("# TYPE ") {
         let parts = line.dropFirst(7).split(separator: " ", omittingEmptySubsequences: false)
-        guard parts.count == 2, let given = help, given.name == parts[0], ["counter", "gauge"].contains(parts[1]) else {
+        guard parts.count == 2, let given = help, given.name == parts[0],
+          ["counter", "gauge", "histogram"].contains(parts[1])
+        else {
           throw fault
         }
         families[given.name] = Family(help: given.text, kind: String(parts[1]))
@@ -41,21 +45,52 @@ struct Exposition {
         current = given.name
         help = nil
       } else {
-        let (name, sample) = try Self.sample(line)
+        var (name, sample) = try Self.sample(line)
+        if let current, families[current]?.kind == "histogram", name.hasPrefix(current + "_") {
+          // The parts of a histogram are told apart as one family's.
+          sample.part = String(name.dropFirst(current.count + 1))
+          name = current
+        }
         // All lines of a family stand together, behind its head, and none twice.
         guard name == current, help == nil,
-          families[name]?.samples.contains(where: { $0.labels == sample.labels }) == false
+          families[name]?.samples.contains(where: { $0.labels == sample.labels && $0.part == sample.part }) == false
         else { throw fault }
         families[name]?.samples.append(sample)
       }
     }
     guard help == nil else { throw RigFailure("a family without a type") }
+    for (name, family) in families where family.kind == "histogram" { try Self.check(name, family) }
+  }
+
+  /// The buckets of a histogram come in order, the last one is open, each counts what those before it count too, and the last
+  /// one counts all.
+  private static func check(_ name: String, _ family: Family) throws {
+    let buckets = family.samples.filter { $0.part == "bucket" }
+    let bounds = try buckets.map { sample in
+      let text = sample.labels["le"] ?? ""
+      guard sample.labels.count == 1, let bound = text == "+Inf" ? .infinity : Double(text) else {
+        throw RigFailure("\(name): a bucket of \(sample.labels)")
+      }
+      return bound
+    }
+    let rest = family.samples.filter { $0.part != "bucket" }
+    guard bounds.last == .infinity, zip(bounds, bounds.dropFirst()).allSatisfy({ $0 < $1 }),
+      zip(buckets, buckets.dropFirst()).allSatisfy({ $0.value <= $1.value }), rest.map(\.part) == ["sum", "count"],
+      rest[1].value == buckets.last?.value
+    else { throw RigFailure("\(name) is no histogram") }
   }
 
   /// The value of a series that must be there.
   func value(_ name: String, _ labels: [String: String] = [:]) throws -> Int {
-    guard let sample = families[name]?.samples.first(where: { $0.labels == labels }) else {
-      throw RigFailure("no \(name) \(labels)")
+    try value(name, part: "", labels)
+  }
+
+  /// How many observations a histogram has.
+  func count(_ name: String) throws -> Int { try value(name, part: "count", [:]) }
+
+  private func value(_ name: String, part: String, _ labels: [String: String]) throws -> Int {
+    guard let sample = families[name]?.samples.first(where: { $0.labels == labels && $0.part == part }) else {
+      throw RigFailure("no \(name) \(part) \(labels)")
     }
     guard let value = Int(exactly: sample.value) else { throw RigFailure("\(name) \(labels) is \(sample.value)") }
     return value

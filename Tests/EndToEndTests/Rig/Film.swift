@@ -30,3 +30,22 @@ struct Film {
     return try Bytes(file: file)
   }
 }
+
+extension Box {
+  /// A box with a catalogue of one film, *The grey square*.
+  static func withFilm() throws -> (box: Box, film: Title) {
+    var film = Title(size: 0)
+    film.bytes = try Film.make(indexFirst: true)
+    let catalogKey = "catalog-\(film.contentID).json"
+    let box = try Box(
+      ["origin": ["catalog_key": "\"\(catalogKey)\""], "downloads": ["chunk_size": "\"1MiB\""]], starts: false)
+    let catalogue = """
+      {"titles":[{"content_id":"\(film.contentID)","title":"The grey square","description":"It grows brighter.",
+        "duration_seconds":\(Film.seconds),"qualities":{"720p":{"key":"\(film.key)","size":\(film.size)}}}]}
+      """
+    try box.origin.put(film)
+    try box.origin.put(Bytes(Array(catalogue.utf8)), key: catalogKey)
+    try box.start()
+    return (box, film)
+  }
+}

@@ -20,14 +20,17 @@ final class Program {
   private var ending: Ending?
 
   /// Starts a program; what it writes goes to `name.out` and `name.err`, added to what is there.
+  ///
+  /// - Parameter terminal: where it reads from and writes to instead.
   init(
-    _ executable: String, _ arguments: [String], environment: [String: String] = [:], name: String? = nil
+    _ executable: String, _ arguments: [String], environment: [String: String] = [:], name: String? = nil,
+    terminal: String? = nil
   ) throws {
     let base = name ?? Scratch.shared.path("program")
-    outputFile = base + ".out"
+    outputFile = terminal ?? base + ".out"
     errorFile = base + ".err"
     pid = try spawn(
-      executable, arguments, environment: environment, input: .file("/dev/null"), output: outputFile,
+      executable, arguments, environment: environment, input: .file(terminal ?? "/dev/null"), output: outputFile,
       errors: errorFile)
     Reaper.shared.started(pid)
   }

@@ -11,7 +11,7 @@ import Driver
 private func fuzz(_ bytes: UnsafeRawBufferPointer) {
   guard let choice = unsafe bytes.first else { return }
   let record = unsafe Array(bytes.dropFirst())
-  switch choice % 8 {
+  switch choice % 10 {
   case 0: checkDownload(record)
   case 1: checkObject(record)
   case 2: checkKind(record, of: Usage.table) { bytes throws(CorruptRecord) in try Usage(record: bytes).record }
@@ -20,7 +20,9 @@ private func fuzz(_ bytes: UnsafeRawBufferPointer) {
   case 5: checkDiscard(record)
   case 6:
     checkKind(record, of: "audit") { bytes throws(CorruptRecord) in try AuditEntry(number: 7, record: bytes).record }
-  default: checkCandidate(record)
+  case 7: checkCandidate(record)
+  case 8: checkKind(record, of: SetLimit.table) { bytes throws(CorruptRecord) in try SetLimit(record: bytes).record }
+  default: checkKind(record, of: "meta") { bytes throws(CorruptRecord) in try StatusCounts(record: bytes).record }
   }
 }
 

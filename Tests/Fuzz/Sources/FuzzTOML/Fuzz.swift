@@ -89,7 +89,7 @@ extension Node {
     switch self {
     case .table(let entries): 1 + (entries.map(\.value.depth).max() ?? 0)
     case .array(let items): 1 + (items.map(\.depth).max() ?? 0)
-    case .text, .integer, .other: 1
+    case .text, .integer, .boolean, .other: 1
     }
   }
 
@@ -100,7 +100,7 @@ extension Node {
     case .array(let items): "[\(items.map(\.toml).joined(separator: ", "))]"
     case .table(let entries):
       "{ \(entries.map { "\(tomlKey($0.key)) = \($0.value.toml)" }.joined(separator: ", ")) }"
-    case .other("true or false"): "true"
+    case .boolean(let isSo): "\(isSo)"
     case .other("a date or a time"): "1979-05-27"
     case .other: "1.5"
     }

@@ -63,6 +63,7 @@ final class Box {
     fills.heardOfBlocks = { [unowned self] in titles.heardOfBlocks(of: $0) }
     titles.played = { [unowned self] in played($0) }
     fills.willDecide = { [unowned self] in flushPlays() }
+    fills.isAnythingPlayed = { [unowned self] in !titles.viewers.isEmpty }
     writer.onCommit { [volume, weak self] change in
       heard(change)
       volume.remove(change.discards)

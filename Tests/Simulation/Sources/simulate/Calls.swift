@@ -254,9 +254,10 @@ final class Metrics {
   nonisolated init() {}
   func count(_ metric: Metric, _ label: String = "", by count: Int = 1) {}
   func answered(_ status: Status) {}
+  func observe(_ metric: Metric, microseconds: Int) {}
 }
 
-enum Metric { case originErrors, integrityFailures, fillBytes, chunkSeconds, blocksMended, playBytes }
+enum Metric { case originErrors, integrityFailures, fillBytes, chunkTime, blocksMended, playBytes }
 
 enum Larder {
   static func complain(_ text: String) { print(text) }

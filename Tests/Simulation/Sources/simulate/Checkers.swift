@@ -250,6 +250,7 @@ final class Checkers {
         ceilings[user] = max(policy.quota(of: user) ?? .max, made.total)
       }
       var box = BoxUsage()
+      let owned = Set(downloads.values.lazy.filter(\.isLive).map(\.object))
       for id in alive.sorted() {
         guard let object = try ledger.object(id, in: tx) else {
           alive.remove(id)
@@ -257,6 +258,7 @@ final class Checkers {
         }
         if object.state == .complete {
           box.complete += object.size
+          if !owned.contains(id) { box.unowned += object.size }
           complete.insert(id)
           mending.remove(id)
         } else {

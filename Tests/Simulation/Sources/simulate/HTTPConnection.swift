@@ -24,6 +24,9 @@ final class HTTPConnection {
   var scratch: UnsafeMutableRawBufferPointer { unsafe Self.shared }
   var metrics: Metrics? { nil }
   var persistence: StaticString? { nil }
+  func playBegins(isWhole: Bool) {}
+  func answered(_ status: Status) {}
+  func played(_ count: Int) {}
 
   init(_ wire: Wire, ended: @escaping (HTTPConnection, Bool) -> Void) {
     self.wire = wire

@@ -1,0 +1,1 @@
+../../../../../Sources/larder/Origin/OriginHealth.swift
