@@ -81,7 +81,7 @@ extension Node {
     switch self {
     case .table(let entries): entries
     case .array(let items): items.flatMap(\.entries)
-    case .text, .integer, .other: []
+    case .text, .integer, .boolean, .other: []
     }
   }
 
@@ -119,7 +119,7 @@ extension Node {
     switch self {
     case .array(let items): .array(items.map { $0.moved(by: lines) })
     case .table(let entries): .table(entries.map { $0.moved(by: lines) })
-    case .text, .integer, .other: self
+    case .text, .integer, .boolean, .other: self
     }
   }
 }
