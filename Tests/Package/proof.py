@@ -2,6 +2,7 @@
 """The life of a box, from the installation of its package to the purge. Started by run, in the container's network."""
 
 import argparse
+import json
 import os
 import random
 import re
@@ -15,6 +16,8 @@ from origin import BUCKET, KEY, SECRET, Origin
 V4, V6 = ("127.0.0.1", 4000), ("::1", 4000)
 SIZE = 16 << 20
 DRAIN = 10
+# Where systemd has what the unit calls /var/lib/larder: below a folder that is root's alone.
+DATA = "/var/lib/private/larder"
 CONFIGURATION = f"""
 [server]
 header_timeout = "5s"
@@ -43,7 +46,7 @@ class Proof:
     def installs(self):
         """apt installs it on a bare system, and it runs, hardened"""
         machine = self.machine
-        said = machine.run("apt-get", "-q", "-y", "--no-install-recommends", "install", "/root/first.deb")
+        said = self.apt("install", "/root/first.deb")
         check("does not run" not in said, said)
         for unit in ["larder.service", "larder.socket"]:
             check(machine.state(unit) == "active", f"{unit} is {machine.state(unit)}\n{machine.journal()}")
@@ -95,14 +98,47 @@ class Proof:
         keys = f"[default]\naws_access_key_id = {KEY}\naws_secret_access_key = {SECRET}\n"
         machine.write("/etc/larder/credentials/origin", keys, mode=0o600)
         machine.systemctl("restart", "larder")
-        started = self.ask("POST", "/api/downloads/start", title)
-        check(started.status == 201, f"with keys: {started.status} {started.body}\n{machine.journal()[-2000:]}")
-        self.id = started.json["id"]
-        eventually("the film is completed",
-                   lambda: self.ask("GET", f"/api/downloads/{self.id}").json["status"] == "completed", within=60)
+        self.id = self.fetch("film")
         check(self.plays(), "the film is another one")
         eventually("a viewer in the status text", lambda: "1 viewer" in self.status())
         check(machine.attempt("larder", "verify").returncode == 0, "verify beside the daemon finds something")
+
+    def tries_the_origin(self):
+        """check --origin in a shell says where the keys are, and with them finds nothing wrong"""
+        machine, tries = self.machine, ["larder", "check", "--origin", "--title", "film/720p"]
+        told = machine.attempt(*tries)
+        keys = re.search(r"CREDENTIALS_DIRECTORY=\S+", told.stdout)
+        check(told.returncode == 1 and keys, f"without keys: {told.returncode}\n{told.stdout}{told.stderr}")
+        # As sudo takes it, and as the handbook has it.
+        found = machine.run("env", keys.group(), *tries)
+        check("failed" not in found and f"{SIZE} bytes" in found and KEY not in found, found)
+
+    def is_seen(self):
+        """root sees the box with the daemon and without one, and what root orders has root's name"""
+        machine = self.machine
+        check(self.origin.put("trailer/720p.mp4", b"a trailer"), "the origin does not take the trailer")
+        trailer = self.fetch("trailer")
+        machine.run("larder", "evict", trailer)
+        machine.run("larder", "quota", "ann", "3GiB")
+        check(self.limit() == 3 << 30, "the quota that root set does not hold")
+        late = machine.attempt("larder", "evict", trailer)
+        check(late.returncode == 1 and "no such download" in late.stderr, f"evicted twice: {late.returncode} {late.stderr}")
+        machine.run("larder", "quota", "ann", "default")
+        seen = [self.sees(running=True)]
+        machine.systemctl("stop", "larder.socket", "larder.service")
+        seen.append(self.sees(running=False))
+        check(seen[0] == seen[1], f"with the daemon {seen[0]}\nwithout it {seen[1]}")
+        diary = self.document("audit")["events"]
+        evicted = [event for event in diary if event["event"] == "evicted"]
+        check([(event["by"], event["user"], event["download"]) for event in evicted] == [("root", "ann", trailer)],
+              f"who evicted it: {evicted}")
+        quotas = [event for event in diary if event["event"].startswith("quota")]
+        check(len(quotas) == 2 and all(event["by"] == "root" and event["user"] == "ann" for event in quotas),
+              f"who set the quota: {quotas}")
+        told = machine.attempt("larder", "evict", trailer)
+        check(told.returncode == 75 and "admin.sock" in told.stderr, f"nobody takes orders: {told.returncode} {told.stderr}")
+        machine.systemctl("start", "larder")
+        self.serves()
 
     def reloads(self):
         """a reload takes a good file, and keeps the settings with a bad one"""
@@ -170,17 +206,14 @@ class Proof:
     def is_watched(self):
         """a daemon that hangs is started again by the watchdog"""
         machine, since = self.machine, self.machine.cursor()
-        os.makedirs(machine.root + "/run/systemd/system/larder.service.d", exist_ok=True)
-        machine.write("/run/systemd/system/larder.service.d/watchdog.conf", "[Service]\nWatchdogSec=1\n")
-        machine.systemctl("daemon-reload")
+        self.override("WatchdogSec=1")
         machine.systemctl("restart", "larder")
         pid = self.pid()
         machine.run("bash", "-c", f"kill -STOP {pid}")
         machine.said("Watchdog timeout", since)
         eventually("another process", lambda: self.pid() not in [0, pid] and machine.state("larder") == "active")
         check(self.plays(), "it does not play")
-        machine.run("rm", "-r", "/run/systemd/system/larder.service.d")
-        machine.systemctl("daemon-reload")
+        self.override(None)
 
     def survives_kill(self):
         """after kill -9 it serves again, and nobody who connects meanwhile is refused"""
@@ -188,6 +221,29 @@ class Proof:
         machine.run("bash", "-c", f"kill -KILL {pid}")
         check(ask(V4, "GET", "/readyz").status == 200, "it does not serve")
         check(self.pid() != pid and self.plays(), "it does not play")
+
+    def survives_loss_of_power(self):
+        """after kill -9 and a boot root's commands read a sound ledger, and a new version starts what had failed"""
+        machine, lock = self.machine, DATA + "/ledger/lock.mdb"
+        link = machine.run("readlink", lock).strip()
+        check(re.fullmatch(r"/dev/shm/larder-\w+/lock.mdb", link), f"the lock file is at {link}")
+        self.override("Restart=no")
+        machine.run("bash", "-c", f"kill -KILL {self.pid()}")
+        eventually("it failed", lambda: machine.state("larder.service") == "failed")
+        machine.systemctl("stop", "larder.socket")
+        self.override(None)
+        for words, status in [(["status"], 0), (["users"], 0), (["audit"], 0), (["verify"], 0), (["verify", "--rebuild"], 64)]:
+            # Each finds what a boot leaves: the link, and nothing where it leads.
+            machine.run("bash", "-c", f"rm -rf /dev/shm/larder-* && ln -sfn {link} {lock} && "
+                        f"chown -h --reference={DATA}/ledger/data.mdb {lock}")
+            done = machine.attempt("larder", *words)
+            check(done.returncode == status, f"{' '.join(words)}: {done.returncode}\n{done.stdout}{done.stderr}")
+            check("--rebuild" not in done.stdout + done.stderr, f"{' '.join(words)}: {done.stdout}{done.stderr}")
+        self.sees(running=False)
+        said = machine.run("dpkg", "-i", "/root/first.deb")
+        check("does not run" not in said and machine.state("larder") == "active", f"it was not started:\n{said}")
+        self.serves()
+        check(self.plays(), "it does not play")
 
     def stops(self):
         """a stop lets an open stream finish"""
@@ -223,18 +279,30 @@ class Proof:
         check("+next" in machine.run("dpkg-query", "-W", "-f", "${Version}", "larder"), "it is the old version")
         check(self.plays(), "it does not play")
 
+    def is_removed(self):
+        """remove stops it and keeps settings and videos, and what is installed again runs"""
+        machine = self.machine
+        self.apt("remove", "larder")
+        check(machine.state("larder.service") != "active" and machine.state("larder.socket") != "active", "it still runs")
+        said = self.apt("install", "/root/second.deb")
+        check("does not run" not in said, said)
+        for unit in ["larder.service", "larder.socket"]:
+            check(machine.state(unit) == "active", f"{unit} is {machine.state(unit)}\n{machine.journal()[-2000:]}")
+        self.serves()
+        check(self.plays(), "the videos are not there")
+
     def purges(self):
         """purge keeps the videos and says where, a new installation takes them up, and when they may go all goes"""
         machine = self.machine
-        said = self.purge()
+        said = self.apt("purge", "larder")
         check("the videos stay" in said and "/var/lib/private/larder" in said, said)
         check(machine.attempt("getent", "group", "larder").returncode != 0 or "warden" in
               machine.run("getent", "group", "larder"), "the group is left although it is empty")
         machine.run("gpasswd", "-d", "warden", "larder")
-        machine.run("apt-get", "-q", "-y", "--no-install-recommends", "install", "/root/first.deb")
+        self.apt("install", "/root/first.deb")
         check(self.plays(), "the videos are not taken up")
         machine.write("/etc/larder/purge-videos", "")
-        self.purge()
+        self.apt("purge", "larder")
         left = machine.run("find", "/", "-xdev", "-not", "-path", "/proc/*", "-not", "-path", "/root/*", "-iname",
                            "*larder*", "-not", "-path", "/var/log/*", "-not", "-path", "/var/cache/apt/*")
         check(not left.strip(), f"left behind:\n{left}")
@@ -251,8 +319,43 @@ class Proof:
         for address in self.ways:
             self.answers(address)
 
-    def purge(self):
-        return self.machine.run("apt-get", "-q", "-y", "purge", "larder")
+    def apt(self, *words):
+        done = self.machine.attempt("apt-get", "-q", "-y", "--no-install-recommends", *words)
+        check(done.returncode == 0, f"apt {' '.join(words)}: {done.returncode}\n{done.stdout}{done.stderr}")
+        return done.stdout + done.stderr
+
+    def override(self, line):
+        """Has the unit go by another setting until that is taken away."""
+        folder = "/run/systemd/system/larder.service.d"
+        if line:
+            os.makedirs(self.machine.root + folder)
+            self.machine.write(folder + "/override.conf", f"[Service]\n{line}\n")
+        else:
+            self.machine.run("rm", "-r", folder)
+        self.machine.systemctl("daemon-reload")
+
+    def document(self, command):
+        """What a command prints for programs."""
+        return json.loads(self.machine.run("larder", command, "--json"))
+
+    def sees(self, running):
+        """What root is shown of the box, and that it is there: ann, her film, and how both came about."""
+        status, users, audit = (self.document(command) for command in ["status", "users", "audit"])
+        check(status["running"] is running, f"running is {status['running']}")
+        check(status["downloads"]["completed"] == 1, f"the downloads are {status['downloads']}")
+        check([user["user"] for user in users["users"]] == ["ann"], f"the users are {users}")
+        check(any(event["download"] == self.id for event in audit["events"]), f"the film is not in the audit: {audit}")
+        for command in ["users", "audit"]:
+            check("ann" in self.machine.run("larder", command), f"ann is not in {command}")
+        return status["downloads"], users, audit
+
+    def fetch(self, name):
+        """Has ann start a title, and returns the download once it is complete."""
+        started = self.ask("POST", "/api/downloads/start", {"content_id": name, "quality": "720p"})
+        check(started.status == 201, f"{name}: {started.status} {started.body}\n{self.machine.journal()[-2000:]}")
+        path = f"/api/downloads/{started.json['id']}"
+        eventually(f"the {name} is completed", lambda: self.ask("GET", path).json["status"] == "completed", within=60)
+        return started.json["id"]
 
     def ask(self, method, path, body=None):
         return ask(V4, method, path, self.token, body)
@@ -308,8 +411,9 @@ def main():
     machine = Machine(arguments.init)
     origin = Origin(arguments.weed, arguments.work + "/origin")
     proof = Proof(machine, origin)
-    steps = [proof.installs, proof.is_confined, proof.has_credentials, proof.reloads, proof.gives_up, proof.is_activated,
-             proof.stands_alone, proof.is_watched, proof.survives_kill, proof.stops, proof.upgrades, proof.purges]
+    steps = [proof.installs, proof.is_confined, proof.has_credentials, proof.tries_the_origin, proof.is_seen,
+             proof.reloads, proof.gives_up, proof.is_activated, proof.stands_alone, proof.is_watched, proof.survives_kill,
+             proof.survives_loss_of_power, proof.stops, proof.upgrades, proof.is_removed, proof.purges]
     try:
         for step in steps:
             began = time.monotonic()

@@ -109,9 +109,7 @@ extension OriginFinding {
     case .denied where key == nil:
       return [
         OriginFinding(
-          .credentials, .failed,
-          "none are configured for this command, and the bucket is not public; set origin.credentials_file, or say "
-            + "where systemd has them: CREDENTIALS_DIRECTORY=/etc/larder/credentials")
+          .credentials, .failed, "none are configured for this command, and the bucket is not public; \(whereKeysAre)")
       ] + notTried([.bucket], "it is not shown to strangers")
     case .denied(let code):
       return wrongBucket(
@@ -129,8 +127,13 @@ extension OriginFinding {
     }
   }
 
+  private static let whereKeysAre =
+    "set origin.credentials_file, or say where systemd has them: CREDENTIALS_DIRECTORY=/etc/larder/credentials"
+
   private static func refusal(_ code: String?, _ key: String?) -> String {
-    guard let key else { return "the origin wants credentials, and none are configured for this command" }
+    guard let key else {
+      return "the origin wants credentials, and none are configured for this command; \(whereKeysAre)"
+    }
     return switch code {
     case "InvalidAccessKeyId":
       "the origin does not know the access key \(key) (InvalidAccessKeyId); check the credentials"
