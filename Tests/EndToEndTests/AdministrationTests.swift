@@ -289,7 +289,7 @@ import Testing
     let ann = try box.user("ann")
     let film = Title(size: 2 * block)
     try box.origin.put(film)
-    try ann.fetch(film)
+    _ = try ann.fetch(film)
     try box.kill()
     // As `DynamicUser=` has it.
     #expect(unsafe chmod(box.directory, 0o700) == 0)
