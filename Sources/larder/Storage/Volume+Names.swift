@@ -36,7 +36,8 @@ extension Volume {
   ) throws -> Int? {
     let name = StoredPath.object(object.id)
     guard try isHeld(object.id, by: writer) else { return nil }
-    var length = size(name, below: root)
+    let known = size(name, below: root)
+    var length = known
     if length == nil {
       let links = try completedLinks(to: object.id, by: writer)
         .compactMap { link in size(link, below: root).map { (path: link, size: $0) } }
@@ -47,7 +48,11 @@ extension Volume {
       }
       length = link.size
     }
-    try DataDirectory.synchronize("objects", below: root)
+    do throws(DiskError) { try DataDirectory.synchronize("objects", below: root) } catch {
+      // A name that a cut may take would be believed by whoever looks next.
+      if known == nil { _ = unsafe unlinkat(root, name, 0) }
+      throw error
+    }
     return length
   }
 
