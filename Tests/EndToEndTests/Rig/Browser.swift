@@ -87,7 +87,7 @@ final class Browser {
   func click(_ label: String) throws {
     let find = """
       const found = [...document.querySelectorAll('button, a')].find(target => target.offsetParent !== null
-        && (target.getAttribute('aria-label') || target.textContent).trim().startsWith(label));
+        && target.getAttribute('aria-disabled') !== 'true' && (target.getAttribute('aria-label') || target.textContent).trim().startsWith(label));
       if (found) found.click();
       return found !== undefined;
       """
