@@ -6,61 +6,54 @@ import Cache
 import Configuration
 import HTTP
 
+/// Which downloads a command is about.
+struct ChosenDownloads: ParsableArguments {
+  @Argument(help: ArgumentHelp("The downloads, as larder downloads shows them.", valueName: "ID"))
+  var ids: [String]
+
+  @OptionGroup var output: OutputOption
+  @OptionGroup var file: ConfigurationOption
+}
+
 /// Removes completed downloads to make room.
 struct Evict: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Remove completed downloads, and their files when no one else owns them.",
     discussion: "Whoever is being sent one gets the rest of it. A pinned one stays; take its pin away first.")
 
-  @Argument(help: ArgumentHelp("The downloads, as larder downloads shows them.", valueName: "ID"))
-  var ids: [String]
+  @OptionGroup var downloads: ChosenDownloads
 
-  @OptionGroup var output: OutputOption
-  @OptionGroup var file: ConfigurationOption
-
-  func run() throws { try Order("evict").carryOut(on: ids, output, file) }
+  func run() throws { try Order("evict").carryOut(on: downloads) }
 }
 
 /// Protects downloads from eviction.
 struct Pin: ParsableCommand {
   static let configuration = CommandConfiguration(abstract: "Protect downloads from eviction, or no longer.")
 
-  @Argument(help: ArgumentHelp("The downloads, as larder downloads shows them.", valueName: "ID"))
-  var ids: [String]
-
   @Flag(name: .long, help: "Take the pin away.")
   var remove = false
 
-  @OptionGroup var output: OutputOption
-  @OptionGroup var file: ConfigurationOption
+  @OptionGroup var downloads: ChosenDownloads
 
-  func run() throws { try Order(remove ? "unpin" : "pin").carryOut(on: ids, output, file) }
+  func run() throws { try Order(remove ? "unpin" : "pin").carryOut(on: downloads) }
 }
 
 /// Ends unfinished downloads.
 struct Cancel: ParsableCommand {
   static let configuration = CommandConfiguration(abstract: "End downloads that are not completed.")
 
-  @Argument(help: ArgumentHelp("The downloads, as larder downloads shows them.", valueName: "ID"))
-  var ids: [String]
+  @OptionGroup var downloads: ChosenDownloads
 
-  @OptionGroup var output: OutputOption
-  @OptionGroup var file: ConfigurationOption
-
-  func run() throws { try Order("cancel").carryOut(on: ids, output, file) }
+  func run() throws { try Order("cancel").carryOut(on: downloads) }
 }
 
 /// Tries failed downloads anew.
 struct Retry: ParsableCommand {
   static let configuration = CommandConfiguration(abstract: "Try failed downloads anew.")
 
-  @Argument(help: ArgumentHelp("The downloads, as larder downloads shows them.", valueName: "ID"))
-  var ids: [String]
+  @OptionGroup var downloads: ChosenDownloads
 
-  @OptionGroup var output: OutputOption
-  @OptionGroup var file: ConfigurationOption
-
-  func run() throws { try Order("retry").carryOut(on: ids, output, file) }
+  func run() throws { try Order("retry").carryOut(on: downloads) }
 }
 
 /// Shows or sets how much a user may keep.
@@ -118,18 +111,18 @@ private struct Order {
   /// Has the daemon do it to one after the other; what it refuses keeps the others from nothing.
   ///
   /// - Throws: status 1 when it refused any, 75 when there is no daemon to ask.
-  func carryOut(on ids: [String], _ output: OutputOption, _ file: ConfigurationOption) throws {
-    let source = BoxSource(try ConfigurationFile.load(file.config))
+  func carryOut(on downloads: ChosenDownloads) throws {
+    let source = BoxSource(try ConfigurationFile.load(downloads.file.config))
     var refused = false
-    for id in ids {
+    for id in downloads.ids {
       guard let answer = try source.ask("POST", "/downloads/\(PercentCoding.encode(id))/\(name)") else {
         throw source.absence
       }
       if !answer.isGood {
         Larder.complain("\(PlainText.harmless(id)): \(answer.detail)")
         refused = true
-      } else if output.json {
-        output.print(answer.document)
+      } else if downloads.output.json {
+        downloads.output.print(answer.document)
       } else {
         Terminal.say(BoxText.line(answer.document))
       }
