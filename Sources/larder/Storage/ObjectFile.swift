@@ -82,8 +82,15 @@ final class ObjectFile: Sendable {
 
   /// Reads exactly `buffer.count` bytes at `offset`; false when the file ends before (`pread(2)`).
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(DiskError) -> Bool {
+    unsafe try read(into: buffer, atLeast: buffer.count, at: offset)
+  }
+
+  /// Reads up to `buffer.count` bytes at `offset`; false when the file ends before so many as are needed.
+  func read(
+    into buffer: UnsafeMutableRawBufferPointer, atLeast needed: Int, at offset: Int
+  ) throws(DiskError) -> Bool {
     var done = 0
-    while done < buffer.count {
+    while done < needed {
       let got = unsafe pread(descriptor, buffer.baseAddress! + done, buffer.count - done, off_t(offset + done))
       if got == 0 { return false }
       if got < 0 {

@@ -132,7 +132,7 @@ extension Repair {
       else { return false }
       let check = BlockCheck()
       return checksums.enumerated().allSatisfy { index, checksum in
-        checksum.map { check.check(file, object.bytes(ofBlock: index), checksum: $0) == .good } ?? false
+        checksum.map { check.checkPastMemory(file, object.bytes(ofBlock: index), checksum: $0) == .good } ?? false
       }
     }
     guard !isCopy else { return try await relink(link) }

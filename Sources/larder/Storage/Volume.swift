@@ -147,9 +147,11 @@ final class Volume: Sendable {
     }
   }
 
-  /// Which of the blocks are not what the ledger says, and what is wrong with the first of them.
+  /// Which of the blocks are not what the ledger says, and what is wrong with the first of them. The disk is asked: memory
+  /// may still hold what the disk has lost.
   ///
   /// - Parameters:
+  ///   - file: nobody reads or writes by this descriptor meanwhile.
   ///   - checksums: of some or all blocks, each by its number; a block without one is not looked at.
   ///   - wanted: asked again and again; once it says no, what was found until then is returned.
   func inspect(
@@ -158,11 +160,12 @@ final class Volume: Sendable {
   ) async -> (good: [StoredBlock], bad: [Int], fault: String) {
     await inspector.run {
       let check = BlockCheck()
+      defer { _ = file.readsPastMemory(false) }
       var (good, bad, fault): ([StoredBlock], [Int], String) = ([], [], "")
       for index in checksums.indices {
         guard let checksum = checksums[index] else { continue }
         guard wanted() else { break }
-        if let found = check.check(file, object.bytes(ofBlock: index), checksum: checksum).fault {
+        if let found = check.checkPastMemory(file, object.bytes(ofBlock: index), checksum: checksum).fault {
           if bad.isEmpty { fault = found }
           bad.append(index)
         } else {

@@ -95,7 +95,19 @@ final class Checkers {
   }
 
   /// Bytes of video in files that can be found.
-  private var occupied: Int { files.values.reduce(0) { $0 + ($1.inode.links > 0 ? $1.inode.held : 0) } }
+  private var occupied: Int {
+    files.values.reduce(0) { $0 + ($1.inode.links > 0 && !isAstray($1.id, $1.inode) ? $1.inode.held : 0) }
+  }
+
+  /// Whether the disk lost the object's name and no completed download's link leads to the file: what is left is a link that
+  /// could not be removed, or one that never became durable. Nobody can tell whose bytes these are.
+  private func isAstray(_ id: ObjectID, _ inode: Inode) -> Bool {
+    let path = StoredPath.object(id)
+    guard disk.vanished.contains(path), disk.find(path) !== inode else { return false }
+    return !downloads.values.contains {
+      $0.isLive && $0.status == .completed && $0.object == id && disk.find(policy.link(of: $0)) === inode
+    }
+  }
 
   // MARK: The disk
 
