@@ -1,7 +1,6 @@
 // `larder serve`: the daemon in the foreground, until it is told to stop.
 
 import ArgumentParser
-import CSystem
 import Configuration
 import Glibc
 import Loop
@@ -13,7 +12,7 @@ struct Serve: ParsableCommand {
   @OptionGroup var file: ConfigurationOption
 
   func run() throws {
-    Memory.giveBack()
+    Memory.limitHeaps()
     let configuration = try ConfigurationFile.load(file.config)
     let path = file.config
     let result: Result<Void, any Error> = EventLoop.run {
@@ -42,7 +41,7 @@ struct Serve: ParsableCommand {
     try await daemon.start(passed: Systemd.passedSockets())
     let systemd = Systemd()
     systemd.ready()
-    Memory.forgetStart()
+    Memory.letGo()
     let status = EventLoop.spawn { await systemd.follow { "\(await daemon.status())" } }
     let watchdog = Timer()
     if let period = systemd.watchdogPeriod { watchdog.start(after: period, every: period) { systemd.alive() } }
@@ -74,23 +73,6 @@ struct Serve: ParsableCommand {
       log.notice("configuration.kept", "configuration kept: \(path): \(error)")
     }
   }
-}
-
-/// How the C library handles memory.
-enum Memory {
-  /// Has large pieces go back to the system as soon as they are freed, and few threads have heaps of their own
-  /// (`mallopt(3)`): a small box has better uses for memory that was needed for a moment.
-  ///
-  /// The blocks of a fill, 256 KiB each, are no such pieces: they come by the thousand a second, and to map, zero and unmap
-  /// each of them took a tenth of a fill's processor time. What one fill has of them at a time may stay.
-  static func giveBack() {
-    larder_limit_heaps(512 << 10, 4 << 20, 2)
-  }
-
-  /// Lets go of the code that only a start needs: reading arguments and the configuration, and joining 40 libraries, touches
-  /// 22 MiB of their files. The kernel takes what nobody has mapped before what somebody uses, so a small box has it for
-  /// films; what is used again comes back in some hundred faults, once.
-  static func forgetStart() { larder_unmap_code() }
 }
 
 /// What the administrator wants of a running daemon, in the order in which it was said.

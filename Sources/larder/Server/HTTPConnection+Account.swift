@@ -29,6 +29,7 @@ extension HTTPConnection {
   /// An answer goes out with this status.
   func answered(_ status: Status) {
     metrics?.answered(status)
+    server.answeredAt = EventLoop.now.milliseconds
     guard server.requestLog != nil else { return }
     if line == nil {
       line = AnsweredRequest(number: server.nextRequestNumber())

@@ -1,6 +1,5 @@
 // The listening side: connections, their number, their deadlines, and draining.
 
-import CSystem
 import Cache
 import HTTP
 import Loop
@@ -51,7 +50,11 @@ final class HTTPServer {
   var answering = 0 { didSet { noteMemory() } }
   /// The most memory that connections took since freed memory was given back.
   private var mostMemory = 0
+  /// When the last answer began, on the loop's clock; nil once what it needed was let go.
+  var answeredAt: UInt64?
   private let watch = Timer()
+  /// For how long nobody has asked for anything before what that took is let go.
+  private static let restMilliseconds: UInt64 = 10_000
   private let numbers: RequestNumbers
   /// Whether it is known of each connection which user's process is at its other end.
   let asksForUsers: Bool
@@ -153,10 +156,7 @@ final class HTTPServer {
   func closed(_ connection: HTTPConnection) {
     connections[ObjectIdentifier(connection)] = nil
     if connection.isTurnedAway { turnedAway -= 1 }
-    if connections.isEmpty {
-      watch.stop()
-      giveBack()
-    }
+    if connections.isEmpty { giveBack() }
   }
 
   // MARK: Memory
@@ -170,12 +170,20 @@ final class HTTPServer {
   private func giveBack() {
     guard mostMemory > 4 << 20, memory < mostMemory / 4 else { return }
     mostMemory = memory
-    larder_trim_heap()
+    Memory.trim()
+  }
+
+  /// Nobody has asked for anything for a while.
+  private func rest(at now: UInt64) {
+    guard let last = answeredAt, now >= last + Self.restMilliseconds else { return }
+    answeredAt = nil
+    Memory.letGo()
   }
 
   // MARK: Deadlines
 
-  /// One timer for all connections, and none without any: exact to a quarter of the shortest timeout.
+  /// One timer for all connections, and none when there are none and the box rests: exact to a quarter of the shortest
+  /// timeout.
   private func startWatch() {
     let period = min(500, max(25, min(limits.headerTimeout, limits.idleTimeout) / 4))
     watch.start(after: .milliseconds(period), every: .milliseconds(period)) { [weak self] in self?.look() }
@@ -185,6 +193,8 @@ final class HTTPServer {
     let now = EventLoop.now.milliseconds
     for connection in connections.values { connection.checkDeadline(now) }
     giveBack()
+    rest(at: now)
+    if connections.isEmpty, answeredAt == nil { watch.stop() }
   }
 
   // MARK: The end
