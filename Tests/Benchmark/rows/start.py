@@ -41,4 +41,3 @@ def first_answer(population):
     if not answer.startswith(b"HTTP/1.1 200 "):
         raise SystemExit(f"run: {answer[:300]}")
     return time.monotonic() - begun
-
