@@ -3,6 +3,7 @@
 import contextlib
 import os
 import subprocess
+import time
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -34,6 +35,13 @@ def cpu_seconds(pid):
         except OSError:
             pass
     return ticks / TICKS
+
+
+def busy_share(pid, seconds):
+    """How much of one core the family takes from now on, for so long."""
+    before = cpu_seconds(pid)
+    time.sleep(seconds)
+    return (cpu_seconds(pid) - before) / seconds
 
 
 def status_kib(pid, key):

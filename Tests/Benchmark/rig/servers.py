@@ -62,6 +62,15 @@ def minimal(folder, program, file, path):
     return start("minimal C", [program, str(port), file], folder, port, path)
 
 
+def laden(folder, program, file, path, then):
+    """The same with Larder's libraries: what a process with them costs, and what it costs once it has let go of what only
+    its start needed."""
+    os.makedirs(f"{folder}/ledger")
+    port = free_port()
+    command = [program, str(port), file, f"{folder}/ledger", then]
+    return start(f"minimal C, Larder's libraries, {then}", command, folder, port, path)
+
+
 def varnish(folder, upstream, path):
     os.makedirs(folder)
     port = free_port()

@@ -6,6 +6,7 @@ import time
 
 from rig import machine, servers, titles
 from rig.box import Box
+from rig.libraries import libraries_of
 from rig.report import Measure, Row
 
 CONTENT, KEY = "short", "short/720p.mp4"
@@ -52,7 +53,15 @@ def start_all(bench, count):
     cache.name = "nginx cache"
     return [larder, nginx, cache, servers.varnish(f"{folder}/varnish", nginx.port, f"/{KEY}"),
             servers.caddy(f"{folder}/caddy", f"{folder}/files", f"/{KEY}"),
-            servers.rclone(f"{folder}/rclone", bench.origin, f"/{KEY}")]
+            servers.rclone(f"{folder}/rclone", bench.origin, f"/{KEY}"),
+            servers.minimal(f"{folder}/minimal", bench.program("minimal"), file, f"/{KEY}"),
+            *(servers.laden(f"{folder}/laden-{then}", laden(bench), file, f"/{KEY}", then)
+              for then in ("keep", "release"))]
+
+
+def laden(bench):
+    """minimal C with the very libraries that this Larder is linked with, whether it calls them or not."""
+    return bench.program("laden", "libcurl", "lmdb", "libuv", link=["-Wl,--no-as-needed", *libraries_of(bench.larder)])
 
 
 def ask(server):

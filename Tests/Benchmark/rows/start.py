@@ -16,9 +16,9 @@ def run(bench):
         name = f"{count:,} downloads"
         # Each start but the first finds what kill -9 left of the one before.
         first[name] = Measure.of([1000 * first_answer(population) for _ in range(starts)][1:])
-        settle(population.box.program.pid, 0 if bench.smoke else 300)
+        population.settle()
         memory[name] = Measure.of([machine.rss_bytes(population.box.program.pid) / (1 << 20)])
-        busy[name] = Measure.of([100 * idle_share(population.box.program.pid, 0.5 if bench.smoke else 20)])
+        busy[name] = Measure.of([100 * machine.busy_share(population.box.program.pid, 0.5 if bench.smoke else 20)])
         population.close()
         bench.say(f"start: {name}")
     return [Row("start to first answer", "ms", first, limit=50, less_is_better=True), Row("idle, RSS", "MiB", memory),
@@ -41,16 +41,3 @@ def first_answer(population):
     if not answer.startswith(b"HTTP/1.1 200 "):
         raise SystemExit(f"run: {answer[:300]}")
     return time.monotonic() - begun
-
-
-def settle(pid, patience):
-    """Waits until the box has looked at everything once: with objects of 1000 bytes that is work for a while."""
-    end = time.monotonic() + patience
-    while time.monotonic() < end and idle_share(pid, 2) > 0.01:
-        pass
-
-
-def idle_share(pid, seconds):
-    before = machine.cpu_seconds(pid)
-    time.sleep(seconds)
-    return (machine.cpu_seconds(pid) - before) / seconds

@@ -1,16 +1,18 @@
-"""What viewers feel while titles come in: steady viewers, each with bytes that nobody played before, without fills and
-with as many as Larder fetches at a time. On the machine's own disk and on one that is slow on purpose."""
+"""What viewers feel while titles come in: steady viewers, each with bytes that nobody played before, without fills, with
+as many as Larder fetches at a time, and with none but a plain program that writes as many bytes to the same disk. On the
+machine's own disk and on one that is slow on purpose."""
 
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import threading
 import time
 
 from rig import machine, titles
 from rig.box import Box
-from rig.programs import pin
+from rig.programs import Program, pin
 from rig.report import Measure, Row
 from rig.slowdisk import SlowDisk
 
@@ -62,21 +64,32 @@ class Scene:
         films = [box.start_download(token, f"film{number}") for number in range(self.films)]
         for film in films:
             box.wait_completed(token, film)
-        samples = {"alone": [], "with fills": []}
+        samples = {"alone": [], "with fills": [], "plain writer": []}
+        # What is written as much as the fills brought comes after them.
+        orders = [["with fills", "plain writer", "alone"], ["alone", "with fills", "plain writer"]]
         for turn in range(self.bench.rounds):
-            for which in list(samples) if turn % 2 else list(samples)[::-1]:
-                samples[which].append(self.sample(box, token, films, filler if which == "with fills" else None))
+            for which in orders[turn % 2]:
+                load = None
+                if which == "with fills":
+                    load = Fills(box, filler, self.fill_size)
+                elif which == "plain writer":
+                    load = Writer(self.bench, place, samples["with fills"][-1]["filled"])
+                samples[which].append(self.sample(box, token, films, load))
             self.bench.say(f"viewers, {name}: round {turn + 1} of {self.bench.rounds}")
         box.program.end()
         return self.rows(name, samples)
 
-    def sample(self, box, token, films, filler):
-        """One run; with a filler, titles come in all the time."""
+    def sample(self, box, token, films, load):
+        """One run, with what else the disk has to do."""
+        # Blocks that were compared once, in this process, need not all be compared again before an answer begins.
+        box.program.end()
+        box.start()
         self.forget(box)
-        over = threading.Event()
-        fills = Fills(box, filler, self.fill_size, over) if filler else None
-        if fills:
-            fills.begin()
+        if load:
+            load.begin()
+            # It is under way when the viewers come.
+            time.sleep(1)
+            load.mark()
         path = [f"/api/downloads/{film}/play {viewer * self.share}" for film in films for viewer in range(5)]
         before, begun = machine.cpu_seconds(box.program.pid), time.monotonic()
         result = subprocess.run(
@@ -89,7 +102,7 @@ class Scene:
         said = json.loads(result.stdout)
         elapsed = time.monotonic() - begun
         said["busy"] = (machine.cpu_seconds(box.program.pid) - before) / elapsed
-        said["filled"] = fills.end() / elapsed / 1e6 if fills else 0
+        said["filled"] = load.end() / elapsed if load else 0
         return said
 
     def forget(self, box):
@@ -104,51 +117,89 @@ class Scene:
         for key, what, target in (("p50_ms", "half of the segments begin within", None),
                                   ("p99_ms", "99 % of the segments begin within", 1.2),
                                   ("longest_gap_ms", "longest gap", None)):
-            measures = {
-                ("Larder, with fills" if which == "with fills" else "alone"): Measure.of(
+            alone = Measure.of([each[key] for each in samples["alone"]]).median
+            measures = {}
+            for which, taken in samples.items():
+                came = " ".join(f"{each['filled'] / 1e6:.0f}" for each in taken)
+                measure = Measure.of(
                     [each[key] for each in taken],
                     f"{sum(each['late'] for each in taken)} of {sum(each['segments'] for each in taken)} segments late, "
-                    f"fills {median(taken, 'filled'):.0f} MB/s, server {median(taken, 'busy') * 100:.0f} % busy")
-                for which, taken in samples.items()}
-            measures["Larder"] = measures.pop("Larder, with fills")
+                    f"{came} MB/s come in, server {median(taken, 'busy') * 100:.0f} % busy")
+                if which == "plain writer":
+                    measure = measure.noting(f"{measure.median / alone:.2f} of alone")
+                measures["Larder" if which == "with fills" else which] = measure
             yield Row(f"{name}: {what}", "ms", measures, {"alone": target}, less_is_better=True)
 
 
 class Fills:
     """As many titles as Larder fetches at a time, all the time: each begins anew before it is done."""
 
-    def __init__(self, box, token, size, over):
-        self.box, self.token, self.size, self.over = box, token, size, over
-        self.bytes, self.threads = [0] * FILLS, []
+    def __init__(self, box, token, size):
+        self.box, self.token, self.size, self.over = box, token, size, threading.Event()
+        self.bytes, self.threads, self.before = [0] * FILLS, [], 0
 
     def begin(self):
         self.threads = [threading.Thread(target=self.fill, args=(number,)) for number in range(FILLS)]
         for thread in self.threads:
             thread.start()
-        # They are under way when the viewers come.
-        time.sleep(1)
+
+    def mark(self):
+        """What comes from here on counts."""
         self.before = sum(self.bytes)
 
     def fill(self, number):
         done = 0
         while not self.over.is_set():
             identifier = self.box.start_download(self.token, f"other{number}")
-            come = 0
+            # What the box has of it already did not come in for this.
+            first = come = self.downloaded(identifier)
             # Given up before it is whole, it goes with its owner; what is whole would stay, and be there at once next time.
             while come < 0.7 * self.size and not self.over.is_set():
-                come = self.box.call("GET", f"/api/downloads/{identifier}/progress", self.token)[1]["downloaded_bytes"]
-                self.bytes[number] = done + come
+                come = self.downloaded(identifier)
+                self.bytes[number] = done + come - first
                 time.sleep(0.1)
-            done += come
+            done += come - first
             self.box.call("DELETE", f"/api/downloads/{identifier}", self.token)
 
+    def downloaded(self, identifier):
+        return self.box.call("GET", f"/api/downloads/{identifier}/progress", self.token)[1]["downloaded_bytes"]
+
     def end(self):
-        """Bytes that came in during the run."""
+        """Bytes that came in since the mark."""
         came = sum(self.bytes) - self.before
         self.over.set()
         for thread in self.threads:
             thread.join()
         return came
+
+
+class Writer:
+    """A plain program that writes as many bytes a second as fills brought, and flushes them as seldom as it may: what the
+    disk makes of that is what Larder can reach at the best."""
+
+    def __init__(self, bench, place, rate):
+        self.folder, self.log = f"{place}/written", f"{bench.scratch}/writer.log"
+        self.command = [bench.program("writer"), self.folder, f"{max(rate, 1e6):.0f}"]
+
+    def begin(self):
+        os.makedirs(self.folder, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(self.log)
+        self.program = Program(self.command, self.log, machine.SERVER_CORE)
+
+    def mark(self):
+        """What comes from here on counts."""
+        self.marked = time.monotonic()
+
+    def end(self):
+        """Bytes that it wrote since the mark, as evenly as it did."""
+        elapsed = time.monotonic() - self.marked
+        os.kill(self.program.pid, signal.SIGTERM)
+        if self.program.process.wait(60):
+            raise SystemExit(f"run: writer: {self.program.said()}")
+        said = json.loads(self.program.said())
+        self.program.end()
+        return said["bytes"] / said["seconds"] * elapsed
 
 
 def median(samples, key):
