@@ -39,7 +39,7 @@ import Testing
     // A ledger that knows of nothing says no: nothing is made.
     try await volume.link([download])
     try await volume.write(sums)
-    #expect(try await volume.restore(object) == nil)
+    #expect(try await !volume.restore(object))
     await #expect(throws: DiskError.self) { try await volume.open(object) }
     #expect(try FileManager.default.subpathsOfDirectory(atPath: "\(box.path)/objects") == [])
     ledger.environment.close()

@@ -19,8 +19,8 @@ def run(bench):
     for server in field:
         before = machine.rss_bytes(server.pid)
         connections = [ask(server) for _ in range(count)]
-        # What was needed for a moment only may go back.
-        time.sleep(0.5 if bench.smoke else 3)
+        # What was needed for a moment only may go back: idle is who was asked for nothing all that time.
+        time.sleep(0.5 if bench.smoke else 12)
         after = machine.rss_bytes(server.pid)
         own[server.name] = Measure.of([machine.anonymous_bytes(server.pid) / (1 << 20)])
         if any(is_closed(connection) for connection in connections):
