@@ -85,7 +85,7 @@ struct Vitals: CustomStringConvertible {
 
   /// In KiB.
   var resident: Int
-  /// Of these, what is no file: in KiB.
+  /// Of these, what is no file: in KiB. Nothing under a sanitizer, which keeps what was freed.
   var anonymous: Int
   var descriptors: Int
 
@@ -97,7 +97,9 @@ struct Vitals: CustomStringConvertible {
       return Int(line.filter(\.isNumber)) ?? 0
     }
     resident = field("VmRSS")
-    anonymous = field("RssAnon")
+    let environment = ProcessInfo.processInfo.environment
+    let isSanitized = ["ASAN_OPTIONS", "TSAN_OPTIONS"].contains { environment[$0] != nil }
+    anonymous = isSanitized ? 0 : field("RssAnon")
     descriptors = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/fd").count
   }
 
