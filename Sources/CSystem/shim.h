@@ -79,6 +79,16 @@ static inline int larder_push(int file, off_t offset, off_t count) {
   return sync_file_range(file, offset, count, 7) < 0 && errno != ENOSYS && errno != ESPIPE ? -errno : 0;
 }
 
+/// fcntl(2): reads by this descriptor come from the disk and not from memory (O_DIRECT, open(2)), or as ever. 0 or -errno,
+/// as where the file system does not do that.
+static inline int larder_read_past_memory(int file, int wanted) {
+  int flags = fcntl(file, F_GETFL);
+  if (flags < 0) return -errno;
+  // By its inner name: the other is for _GNU_SOURCE.
+  flags = wanted ? flags | __O_DIRECT : flags & ~__O_DIRECT;
+  return fcntl(file, F_SETFL, flags) < 0 ? -errno : 0;
+}
+
 /// pthread_setname_np(3); a name over 15 bytes is not taken.
 static inline void larder_name_thread(pthread_t thread, const char *name) {
   pthread_setname_np(thread, name);

@@ -167,6 +167,45 @@ import Testing
     #expect(try Bytes(file: link) == title.bytes)
   }
 
+  @Test("what somebody put in the place of a user's link is not taken for the title, not by the next user either")
+  func foreignLink() throws {
+    let (box, ann, title, id) = try filled()
+    let path = try object(box)
+    let link = try #require(ann.download(id).file_path?.text)
+    _ = try box.terminate()
+    for name in [path, "\(box.data)/\(link)"] { try FileManager.default.removeItem(atPath: name) }
+    // Longer than the title, which makes it as long when it is cut.
+    try box.write(Title(size: title.size + 10).bytes, to: link)
+    try box.start()
+    let bob = try box.user("bob")
+    let other = try bob.start(title)
+    try bob.wait(other, for: "completed")
+    #expect(try bob.play(other).body == title.bytes)
+    try eventually("it plays again", explain: box.report) {
+      let answer = try ann.play(id)
+      #expect(answer.status == 503 || answer.status == 200)
+      return answer.status == 200 && answer.body == title.bytes ? true : nil
+    }
+    #expect(try Bytes(file: box.data + "/" + (try #require(bob.download(other).file_path?.text))) == title.bytes)
+  }
+
+  @Test("who finds a file spoilt that is not the object's any more is the last to be sent from it")
+  func replacedWhileOpen() throws {
+    let (box, ann, title, id) = try filled()
+    let path = try object(box)
+    let link = box.data + "/" + (try #require(ann.download(id).file_path?.text))
+    #expect(try ann.play(id).body == title.bytes)
+    // As a restored backup does it.
+    try FileManager.default.copyItem(atPath: path, toPath: "\(path).copy")
+    try #require(unsafe rename("\(path).copy", path) == 0)
+    try spoil(link, at: block + 5)
+    try eventually("it plays again", explain: box.report) {
+      let answer = try ann.play(id)
+      #expect(answer.status == 503 || answer.status == 200)
+      return answer.status == 200 && answer.body == title.bytes ? true : nil
+    }
+  }
+
   @Test("an object that is gone with all its links is fetched again, and its owners' links come back")
   func vanished() throws {
     let (box, ann, title, id) = try filled()

@@ -203,7 +203,7 @@ import Testing
       let cells = ["`\(name)`", family?.kind ?? "", unit, label ?? "", family?.help ?? ""]
       return "|" + cells.map { $0.isEmpty ? " |" : " \($0) |" }.joined()
     }.joined(separator: "\n")
-    let path = Paths.package + "/Sources/larder/Documentation.docc/Interface.md"
+    let path = Paths.package + "/Sources/larder/Documentation.docc/Operating.md"
     let text = try String(contentsOfFile: path, encoding: .utf8)
     let head = "| metric | kind | unit | label | meaning |\n| --- | --- | --- | --- | --- |\n"
     let start = try #require(text.range(of: head)).upperBound

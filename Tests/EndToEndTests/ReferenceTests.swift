@@ -5,7 +5,7 @@ import Foundation
 import Testing
 
 @LaneC @Suite("References") struct ReferenceTests {
-  private static let interface = Paths.package + "/Sources/larder/Documentation.docc/Interface.md"
+  private static let operating = Paths.package + "/Sources/larder/Documentation.docc/Operating.md"
   private static let document = Paths.package + "/etc/openapi.yaml"
 
   /// All that the program is compiled from.
@@ -27,7 +27,7 @@ import Testing
         logged[String(match.2), default: []].insert(match.1 == "fault" ? "error" : String(match.1))
       }
     }
-    let text = try String(contentsOfFile: Self.interface, encoding: .utf8)
+    let text = try String(contentsOfFile: Self.operating, encoding: .utf8)
     let start = try #require(text.range(of: "| `event` | level | means |\n| --- | --- | --- |\n")).upperBound
     let end = try #require(text.range(of: "\n\n", range: start..<text.endIndex)).lowerBound
     var listed: [String: Set<String>] = [:]
@@ -63,7 +63,7 @@ import Testing
   func document() throws {
     let document = try String(contentsOfFile: Self.document, encoding: .utf8)
     let paths = Set(document.matches(of: /(?m)^  (\/[^:]*):$/).map { String($0.1) })
-    let text = try String(contentsOfFile: Self.interface, encoding: .utf8)
+    let text = try String(contentsOfFile: Self.operating, encoding: .utf8)
     // `GET`, `HEAD /api/…`, also with an example's query behind it; where an example has an id, nothing is said.
     let named = text.matches(of: /(?:GET|HEAD|POST|PUT|DELETE) (\/(?:api|metrics|healthz|readyz)[a-z\/{}-]*)/)
     let shortened = text.matches(of: /…\/([a-z-]+)[`,]/).map { "/api/downloads/{id}/\($0.1)" }

@@ -76,6 +76,16 @@ import Testing
     }
   }
 
+  @Test("a file that is not the whole is linked for nobody", arguments: [size - 1, size + 1])
+  func length(bytes: Int) async throws {
+    let folder = try Folder()
+    let download = try await folder.start("ann")
+    try #require(unsafe truncate("\(folder.path)/\(StoredPath.object(download.object))", off_t(bytes)) == 0)
+    await #expect(throws: DiskError.self) { try await folder.volume.link([download]) }
+    #expect(!folder.hasLink(download))
+    await folder.end()
+  }
+
   @Test("many users at once, alone or together, get a link each, and who ended meanwhile gets none")
   func many() async throws {
     let folder = try Folder()

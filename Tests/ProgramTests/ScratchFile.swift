@@ -15,8 +15,9 @@ enum ScratchFile {
   static func make(_ count: Int) throws -> ObjectFile {
     var template = Array("\(NSTemporaryDirectory())/scratch-XXXXXX\0".utf8).map { CChar(bitPattern: $0) }
     let descriptor = unsafe mkstemp(&template)
-    try #require(unsafe descriptor >= 0 && unlink(template) == 0)
+    try #require(descriptor >= 0)
     let file = ObjectFile(owning: descriptor)
+    defer { unsafe unlink(template) }
     try file.write([UInt8](repeating: 7, count: count), at: 0)
     try file.synchronize()
     file.forget(0..<count)

@@ -76,10 +76,10 @@ import Testing
     let folder = try await Folder()
     let link = "\(folder.path)/\(folder.link)"
     try #require(unsafe unlink(folder.object) == 0 && truncate(link, off_t(blocks * Self.block)) == 0)
-    #expect(try await folder.volume.restore(folder.found()) == blocks * Self.block)
+    #expect(try await folder.volume.restore(folder.found()))
     #expect(try inode(folder.object) == inode(link), "one file, whose room is counted once")
     // Asked once more, it is there.
-    #expect(try await folder.volume.restore(folder.found()) == blocks * Self.block)
+    #expect(try await folder.volume.restore(folder.found()))
     await folder.end()
   }
 
@@ -88,7 +88,7 @@ import Testing
     let folder = try await Folder()
     let link = "\(folder.path)/\(folder.link)"
     try #require(unsafe unlink(folder.object) == 0 && unlink(link) == 0 && symlink("elsewhere", link) == 0)
-    #expect(try await folder.volume.restore(folder.found()) == nil)
+    #expect(try await !folder.volume.restore(folder.found()))
     #expect(!FileManager.default.fileExists(atPath: folder.object))
     await folder.end()
   }
@@ -103,6 +103,40 @@ import Testing
     let file = try await folder.volume.open(folder.found())
     #expect(file.size == 3 * Self.block)
     #expect(try inode(folder.object) == inode("\(folder.path)/\(folder.link)"))
+    await folder.end()
+  }
+
+  enum Harm: CaseIterable { case cut, removed }
+
+  @Test(
+    "to a file that somebody cut short or removed nothing is written, and of what was written nothing is recorded",
+    arguments: Harm.allCases, [false, true])
+  func stale(harm: Harm, isWritten: Bool) async throws {
+    let folder = try await Folder()
+    let id = folder.id
+    try await folder.writer.change { ledger, tx, change in
+      _ = try ledger.damage(2..<3, of: id, cause: "a test", in: tx, &change)
+    }
+    let file = try await folder.volume.open(folder.found())
+    let bytes = [UInt8](repeating: 7, count: Self.block)
+    if isWritten { try file.write(bytes, at: 2 * Self.block) }
+    switch harm {
+    case .cut: try #require(unsafe truncate(folder.object, 100) == 0)
+    case .removed: try #require(unsafe unlink(folder.object) == 0 && unlink("\(folder.path)/\(folder.link)") == 0)
+    }
+    if isWritten {
+      #expect(throws: DiskError.self) { try file.synchronize() }
+    } else {
+      let why: (any Error)? = await withCheckedContinuation { continuation in
+        folder.volume.write(
+          BlockWrite(object: id, file: file, index: 2, offset: 2 * Self.block, bytes: bytes),
+          BlockReport(
+            written: {}, stored: { _, _ in continuation.resume(returning: nil) },
+            lost: { _, _, why in continuation.resume(returning: why) }))
+      }
+      #expect((why as? DiskError)?.isStale == true, "\(String(describing: why))")
+      if harm == .cut { #expect(file.size == 100) }
+    }
     await folder.end()
   }
 

@@ -39,7 +39,7 @@ final class OpenTitles {
 
   /// The playable of a download, when it is remembered.
   func known(_ id: DownloadID) -> Playable? {
-    guard let found = open[id] else { return nil }
+    guard let found = open[id], found.playable.reader?.isOutdated != true else { return nil }
     uses += 1
     found.used = uses
     return found.playable
@@ -89,7 +89,7 @@ final class OpenTitles {
   /// One reader serves all who own the object.
   private func reader(of object: StoredObject, _ file: ObjectFile) -> ObjectReader {
     let others = open.values.lazy.compactMap(\.playable.reader)
-    if let known = others.first(where: { $0.object.id == object.id }) { return known }
+    if let known = others.first(where: { $0.object.id == object.id && !$0.isOutdated }) { return known }
     let reader = ObjectReader(object, file, shelf: shelf)
     readers.removeAll { $0.reader == nil }
     readers.append(Remembered(reader: reader))

@@ -17,8 +17,8 @@ extension Errand {
       else { return }
       // Also of a whole one: it may have lain there unowned for a year.
       guard let file = try await open(object) else { continue }
-      if object.state == .complete { return try await finish(object) }
       guard try await !tookStock(of: object, present, file) else { continue }
+      if object.state == .complete { return try await finish(object) }
       guard origin.isBucket(of: object.origin.version) else {
         let why = "it is of the bucket \(object.origin.version.bucket), and \(origin.bucket) is configured now"
         await pause(.originError, why, asked: nil)
@@ -39,7 +39,9 @@ extension Errand {
       if let lost, !hasBroughtBack { renewals.losses.takeBack(lost) }
       switch ending {
       case .stopped: break
-      case .whole: try await judge(object, file, digest)
+      case .whole:
+        // The end of it may have been cut off since it was written and read.
+        if file.size == object.size { try await judge(object, file, digest) }
       case .changed: try await renew(object)
       case .failed(let trouble):
         _ = try await fail({ ledger, tx in try ledger.owners(of: id, in: tx) }, trouble)
@@ -109,7 +111,7 @@ extension Errand {
   /// away gives everything back.
   private func tookStock(of object: StoredObject, _ present: BlockMap, _ file: ObjectFile) async throws -> Bool {
     let end = file.size
-    let beyond = (0..<object.blockCount).filter {
+    let beyond = (min(end / object.blockSize, object.blockCount)..<object.blockCount).filter {
       present.contains($0) && object.bytes(ofBlock: $0).upperBound > end
     }
     guard beyond.isEmpty else {
@@ -121,15 +123,25 @@ extension Errand {
     var known = try read { ledger, tx in try ledger.knownChecksums(of: object, in: tx) }
     for index in known.indices where present.contains(index) { known[index] = nil }
     let flag = stopFlag
-    let found = await volume.inspect(file, object, known) { !flag.isRaised }.good
-    guard !found.isEmpty else { return false }
-    log.notice("storage.found", "\(object.origin.version.key): \(found.count) blocks are readable again")
-    try await writer.change { ledger, tx, change in
-      _ = try ledger.record(found, of: object.id, in: tx, &change)
+    var count = 0
+    // A portion at a time: somebody may wait for one of the first.
+    for first in stride(from: 0, to: known.count, by: Self.portion) {
+      let portion = known[first..<min(first + Self.portion, known.count)]
+      let found = await volume.inspect(file, object, portion) { !flag.isRaised }.good
+      guard !found.isEmpty else { continue }
+      count += found.count
+      try await writer.change { ledger, tx, change in
+        _ = try ledger.record(found, of: object.id, in: tx, &change)
+      }
+      heardOfBlocks()
     }
-    heardOfBlocks()
+    guard count > 0 else { return false }
+    log.notice("storage.found", "\(object.origin.version.key): \(count) blocks are readable again")
     return true
   }
+
+  /// Blocks that are looked at before what was found of them is recorded.
+  private static let portion = 256
 
   // MARK: Whether it is right
 
@@ -190,7 +202,7 @@ extension Errand {
   private func damage(_ object: StoredObject, _ file: ObjectFile) async throws -> Comparison? {
     let checksums = try read { ledger, tx in try ledger.checksums(of: object, in: tx) }
     let flag = stopFlag
-    let found = await volume.inspect(file, object, checksums) { !flag.isRaised }
+    let found = await volume.inspect(file, object, checksums[...]) { !flag.isRaised }
     return found.bad.isEmpty ? nil : .damaged(found.bad, found.fault)
   }
 

@@ -211,6 +211,8 @@ final class FillRun: ChunkTransferOwner {
   }
 
   private func lost(_ blocks: [Int], _ why: any Error) {
+    // Stock has to be taken of what is left of the file.
+    if (why as? DiskError)?.isStale ?? false { stop() }
     fill.lost(blocks, because: "\(why)", at: Clock.steady)
     bell.ring()
   }

@@ -25,6 +25,8 @@ final class ObjectReader {
   private var verified: BlockMap
   /// Whether every block is there; else the ledger knows of missing ones: it is coming in, or is being mended.
   private(set) var state: StoredObject.State
+  /// Whether a block is bad here, and the file that is open is not the object's any more: who asks next opens that one.
+  private(set) var isOutdated = false
   /// Blocks that are being read now, and who waits for the outcome.
   private var looks: [Int: Chimes] = [:]
   /// Rung when blocks came in.
@@ -206,7 +208,10 @@ final class ObjectReader {
       return .good
     }
     verified.remove(block)
-    guard isCurrent else { return .outdated }
+    guard isCurrent else {
+      isOutdated = true
+      return .outdated
+    }
     do { try await shelf.losses.report([block], of: id, foundBy: .play, fault) } catch {
       shelf.log.fault("play.damaged", "block \(block) of object \(id.hexadecimal): \(fault); not recorded: \(error)")
     }

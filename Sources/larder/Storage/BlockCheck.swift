@@ -1,5 +1,6 @@
 // Whether a block on the disk is what the ledger says it is. Everything here blocks and runs off the loop.
 
+internal import CSystem
 import Cache
 import Glibc
 import S3
@@ -28,7 +29,10 @@ enum BlockVerdict: Sendable, Hashable {
 /// Reads blocks and compares them with their checksums, in a buffer that serves for all of them.
 @safe
 struct BlockCheck: ~Copyable {
-  private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 4096)
+  private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: Self.page)
+
+  /// What the disk wants places and lengths to be whole numbers of, at the most.
+  private static let page = 4096
 
   deinit { unsafe buffer.deallocate() }
 
@@ -37,12 +41,7 @@ struct BlockCheck: ~Copyable {
   ///
   /// - Parameters:
   ///   - bytes: where the block lies; 256 KiB at the most.
-  ///   - pastMemory: reads from the disk what is in memory too, and leaves memory as it was (`posix_fadvise(2)`).
-  func check(
-    _ file: ObjectFile, _ bytes: Range<Int>, checksum: UInt32, pastMemory: Bool = false
-  ) -> BlockVerdict {
-    if pastMemory { file.forget(bytes) }
-    defer { if pastMemory { file.forget(bytes) } }
+  func check(_ file: ObjectFile, _ bytes: Range<Int>, checksum: UInt32) -> BlockVerdict {
     let first = verdict(file, bytes, checksum)
     guard first == .different else { return first }
     file.forget(bytes)
@@ -52,16 +51,42 @@ struct BlockCheck: ~Copyable {
     return second
   }
 
-  private func verdict(_ file: ObjectFile, _ bytes: Range<Int>, _ checksum: UInt32) -> BlockVerdict {
-    let part = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[..<bytes.count])
+  /// The same of what the disk has, whatever memory has, which is left as it was: what a player compared before may have
+  /// fallen out of memory and be other on the disk by now, and who read it into memory would have it sent.
+  ///
+  /// A file system that reads only through memory is asked to forget the block before and after.
+  ///
+  /// - Parameter file: nobody else reads or writes by this descriptor.
+  func checkPastMemory(_ file: ObjectFile, _ bytes: Range<Int>, checksum: UInt32) -> BlockVerdict {
+    if file.readsPastMemory(true) {
+      var found = verdict(file, bytes, checksum, inPagesOf: Self.page)
+      if found == .different { found = verdict(file, bytes, checksum, inPagesOf: Self.page) }
+      guard case .unreadable(let error) = found, error.code == EINVAL else { return found }
+      _ = file.readsPastMemory(false)
+    }
+    file.forget(bytes)
+    defer { file.forget(bytes) }
+    return check(file, bytes, checksum: checksum)
+  }
+
+  private func verdict(
+    _ file: ObjectFile, _ bytes: Range<Int>, _ checksum: UInt32, inPagesOf page: Int = 1
+  ) -> BlockVerdict {
+    let whole = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[..<((bytes.count + page - 1) / page * page)])
     do throws(DiskError) {
-      guard unsafe try file.read(into: part, at: bytes.lowerBound) else { return .short }
+      guard unsafe try file.read(into: whole, atLeast: bytes.count, at: bytes.lowerBound) else { return .short }
     } catch { return .unreadable(error) }
-    return unsafe CRC32C.checksum(of: UnsafeRawBufferPointer(part)) == checksum ? .good : .different
+    return unsafe CRC32C.checksum(of: UnsafeRawBufferPointer(rebasing: whole[..<bytes.count])) == checksum
+      ? .good : .different
   }
 }
 
 extension ObjectFile {
+  /// Has reads come from the disk and not from memory (`O_DIRECT`, open(2)), or as ever.
+  ///
+  /// - Returns: false where the file system does not do that.
+  func readsPastMemory(_ wanted: Bool) -> Bool { larder_read_past_memory(descriptor, wanted ? 1 : 0) == 0 }
+
   /// Drops the bytes from memory, unless they wait to be written.
   func forget(_ bytes: Range<Int>) {
     posix_fadvise(descriptor, off_t(bytes.lowerBound), off_t(bytes.count), POSIX_FADV_DONTNEED)

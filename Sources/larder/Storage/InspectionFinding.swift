@@ -133,7 +133,7 @@ enum Finding: Sendable, Hashable {
   var remedy: String {
     switch self {
     case .ledger: "everything that follows from the records is made anew"
-    case .fileMissing: "linked from an owner's copy when there is one, else fetched again"
+    case .fileMissing: "linked from an owner's copy when there is one; what that lacks is fetched again"
     case .fileUnreadable, .unreadable: "nothing; mend the file system or the permissions"
     case .fileLong: "cut to its size"
     case .blocksLost, .blocksAwaited: "fetched again"

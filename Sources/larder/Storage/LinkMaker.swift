@@ -68,7 +68,9 @@ final class LinkMaker: Sendable {
     let path = ledger.link(of: download)
     let object = StoredPath.object(download.object)
     removals.keep(path)
-    guard Volume.size(object, below: root) != nil else { throw DiskError("link \(object)", ENOENT) }
+    // What is not the whole is for an errand to look at.
+    guard let size = Volume.size(object, below: root) else { throw DiskError("link \(object)", ENOENT) }
+    guard size == download.totalBytes else { throw DiskError("link \(object), which has \(size) bytes", ESTALE) }
     let folder = String(path[..<path.lastIndex(of: "/")!])
     if !folders.isDurable(folder) { try makeFolder(folder) }
     while unsafe linkat(root, object, root, path, 0) < 0 {

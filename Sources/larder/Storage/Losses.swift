@@ -51,17 +51,13 @@ struct Losses {
   /// Blocks of what was whole came again.
   func mended(_ blocks: Int) { metrics.count(.blocksMended, by: blocks) }
 
-  /// The object's file is gone: an owner's link may still hold it; what that lacks, or else every block, is lost.
+  /// The object's file is gone, and every block counts as lost. An owner's link may still hold it, or what somebody put in
+  /// its place: it comes back from there, and who fetches looks first which of the blocks are in it.
   func recover(_ object: StoredObject, _ volume: Volume, foundBy finder: Finder) async throws {
-    let length = try await volume.restore(object)
-    if length != nil {
-      log.warning(
-        "storage.relinked",
-        "the file of \(object.origin.version.key) (object \(object.id.hexadecimal)) was gone, and came back from a link"
-      )
-    }
-    let lost = (0..<object.blockCount).filter { object.bytes(ofBlock: $0).upperBound > length ?? 0 }
-    try await report(
-      lost, of: object.id, foundBy: finder, length == nil ? "the file is gone" : "the file ends before it")
+    try await report(Array(0..<object.blockCount), of: object.id, foundBy: finder, "the file is gone")
+    guard try await volume.restore(object) else { return }
+    log.warning(
+      "storage.relinked",
+      "the file of \(object.origin.version.key) (object \(object.id.hexadecimal)) was gone, and came back from a link")
   }
 }

@@ -12,6 +12,8 @@ final class ObjectFile: Sendable {
   /// after it, even when a later one succeeds: the kernel reports it once and may have dropped the pages.
   let failures = Atomic<Int>(0)
 
+  /// How far it reaches for all that we know: it was so long when it was opened for writing, or was written to since.
+  private let reach = Atomic<Int>(0)
   /// Says that it is open, until after it is closed.
   private let hold: Hold?
 
@@ -47,8 +49,23 @@ final class ObjectFile: Sendable {
     guard status.st_mode & S_IFMT == S_IFREG else { throw DiskError("use \(path), which is no file", EINVAL) }
   }
 
+  /// The file is so long, or is by now.
+  func reaches(_ end: Int) { reach.max(end, ordering: .relaxed) }
+
+  /// Throws `ESTALE` when somebody else has cut the file short or taken its last name away. What were written to it then
+  /// would make it long again, with zeros that look in memory like what was there and was good, or would be found by nobody.
+  private func insistOnWhatWasThere() throws(DiskError) {
+    var status = stat()
+    guard unsafe fstat(descriptor, &status) == 0 else { throw DiskError("look at a file", errno) }
+    guard Int(status.st_size) >= reach.load(ordering: .relaxed) else {
+      throw DiskError("go on with a file that was cut short meanwhile", ESTALE)
+    }
+    guard status.st_nlink > 0 else { throw DiskError("go on with a file that was removed meanwhile", ESTALE) }
+  }
+
   /// Writes all of `bytes` at `offset` (`pwrite(2)`).
   func write(_ bytes: [UInt8], at offset: Int) throws(DiskError) {
+    try insistOnWhatWasThere()
     var done = 0
     while done < bytes.count {
       let wrote = unsafe bytes.withUnsafeBytes { all in
@@ -60,12 +77,20 @@ final class ObjectFile: Sendable {
       }
       done += wrote
     }
+    reaches(offset + done)
   }
 
   /// Reads exactly `buffer.count` bytes at `offset`; false when the file ends before (`pread(2)`).
   func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(DiskError) -> Bool {
+    unsafe try read(into: buffer, atLeast: buffer.count, at: offset)
+  }
+
+  /// Reads up to `buffer.count` bytes at `offset`; false when the file ends before so many as are needed.
+  func read(
+    into buffer: UnsafeMutableRawBufferPointer, atLeast needed: Int, at offset: Int
+  ) throws(DiskError) -> Bool {
     var done = 0
-    while done < buffer.count {
+    while done < needed {
       let got = unsafe pread(descriptor, buffer.baseAddress! + done, buffer.count - done, off_t(offset + done))
       if got == 0 { return false }
       if got < 0 {
@@ -80,6 +105,7 @@ final class ObjectFile: Sendable {
   /// Makes the bytes durable (`fdatasync(2)`).
   func synchronize() throws(DiskError) {
     if fdatasync(descriptor) < 0 { throw failed(DiskError("fdatasync", errno)) }
+    try insistOnWhatWasThere()
   }
 
   /// Sends bytes that were written to the disk and waits until they are there, without making them durable
@@ -107,6 +133,9 @@ struct DiskError: Error, Sendable, Hashable, CustomStringConvertible {
   }
 
   var isOutOfSpace: Bool { code == ENOSPC || code == EDQUOT }
+
+  /// Whether what was opened is not any more what it was; opened anew it is looked at as it is now.
+  var isStale: Bool { code == ESTALE }
 
   /// Whether the disk may be well the next time, with nothing changed in the configuration.
   var mayMend: Bool { isOutOfSpace || code == EIO || code == EROFS }

@@ -69,14 +69,7 @@ extension Repair {
       return .mended("made anew, since it is empty")
     }
     try await box.losses.recover(now, box.volume, foundBy: .verify)
-    let isBack = try await worker.run { () throws(DiskError) in try FileIdentity(object.path, below: root) } != nil
-    guard isBack, let file = try await box.volume.openForReading(object.id) else { return try settled(object) }
-    let checksums = try box.read { ledger, tx in try ledger.checksums(of: now, in: tx) }
-    let found = await box.volume.inspect(file, now, checksums) { true }
-    guard found.bad.isEmpty else { return try await forget(found.bad, of: object, found.fault) }
-    // The copy may have been cut short, which the ledger knows by now.
-    guard try current(object.id)?.state == .complete else { return try settled(object) }
-    return .mended("linked from an owner's copy")
+    return try settled(object)
   }
 
   /// What became of an object whose bytes are gone.
@@ -139,7 +132,7 @@ extension Repair {
       else { return false }
       let check = BlockCheck()
       return checksums.enumerated().allSatisfy { index, checksum in
-        checksum.map { check.check(file, object.bytes(ofBlock: index), checksum: $0) == .good } ?? false
+        checksum.map { check.checkPastMemory(file, object.bytes(ofBlock: index), checksum: $0) == .good } ?? false
       }
     }
     guard !isCopy else { return try await relink(link) }

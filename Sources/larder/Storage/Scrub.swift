@@ -158,7 +158,7 @@ final class Scrub {
     guard let opened else { return 0 }
     let bytes = object.bytes(ofBlock: block)
     let (verdict, isCurrent) = await worker.run { [volume] in
-      let verdict = BlockCheck().check(opened, bytes, checksum: checksum, pastMemory: true)
+      let verdict = BlockCheck().checkPastMemory(opened, bytes, checksum: checksum)
       return (verdict, verdict == .good || volume.isCurrent(opened, object.id))
     }
     if let fault = verdict.fault, isCurrent {

@@ -19,8 +19,10 @@ extension Volume {
 
   /// Gives an object whose file is gone its name back from one of its owners' links.
   ///
-  /// - Returns: how long the file is; nil when there is none.
-  func restore(_ object: StoredObject) async throws -> Int? {
+  /// What the ledger knows of the blocks is not to be believed of the file that comes back.
+  ///
+  /// - Returns: whether there is a file of the object's name now.
+  func restore(_ object: StoredObject) async throws -> Bool {
     let root = root
     return try await disk.run { [ledger] in
       try Self.restore(object, by: ledger, below: root)
@@ -33,27 +35,25 @@ extension Volume {
   /// behind them. A second file would be fetched from its first byte, while the link holds the room of the first.
   static func restore(
     _ object: StoredObject, by writer: LedgerWriter, below root: Int32
-  ) throws -> Int? {
+  ) throws -> Bool {
     let name = StoredPath.object(object.id)
-    guard try isHeld(object.id, by: writer) else { return nil }
-    let known = size(name, below: root)
-    var length = known
-    if length == nil {
+    guard try isHeld(object.id, by: writer) else { return false }
+    let isKnown = size(name, below: root) != nil
+    if !isKnown {
       let links = try completedLinks(to: object.id, by: writer)
         .compactMap { link in size(link, below: root).map { (path: link, size: $0) } }
-      guard let link = links.max(by: { min($0.size, object.size) < min($1.size, object.size) }) else { return nil }
+      guard let link = links.max(by: { min($0.size, object.size) < min($1.size, object.size) }) else { return false }
       guard unsafe linkat(root, link.path, root, name, 0) == 0 else {
         // The bytes are there: a disk that takes no names now is no reason to fetch them again.
         throw DiskError("link \(name)", errno)
       }
-      length = link.size
     }
     do throws(DiskError) { try DataDirectory.synchronize("objects", below: root) } catch {
       // A name that a cut may take would be believed by whoever looks next.
-      if known == nil { _ = unsafe unlinkat(root, name, 0) }
+      if !isKnown { _ = unsafe unlinkat(root, name, 0) }
       throw error
     }
-    return length
+    return true
   }
 
   /// The links of those who have the object completed.

@@ -141,26 +141,31 @@ final class Volume: Sendable {
       if file.size > object.size, ftruncate(descriptor, off_t(object.size)) < 0 {
         throw DiskError("cut \(name)", errno)
       }
+      file.reaches(file.size)
       try DataDirectory.synchronize("objects", below: root)
       return file
     }
   }
 
-  /// Which of the blocks are not what the ledger says, and what is wrong with the first of them.
+  /// Which of the blocks are not what the ledger says, and what is wrong with the first of them. The disk is asked: memory
+  /// may still hold what the disk has lost.
   ///
   /// - Parameters:
-  ///   - checksums: of each block; a block without one is not looked at.
+  ///   - file: nobody reads or writes by this descriptor meanwhile.
+  ///   - checksums: of some or all blocks, each by its number; a block without one is not looked at.
   ///   - wanted: asked again and again; once it says no, what was found until then is returned.
   func inspect(
-    _ file: ObjectFile, _ object: StoredObject, _ checksums: [UInt32?], while wanted: @escaping @Sendable () -> Bool
+    _ file: ObjectFile, _ object: StoredObject, _ checksums: ArraySlice<UInt32?>,
+    while wanted: @escaping @Sendable () -> Bool
   ) async -> (good: [StoredBlock], bad: [Int], fault: String) {
     await inspector.run {
       let check = BlockCheck()
+      defer { _ = file.readsPastMemory(false) }
       var (good, bad, fault): ([StoredBlock], [Int], String) = ([], [], "")
-      for (index, checksum) in checksums.enumerated() {
-        guard let checksum else { continue }
+      for index in checksums.indices {
+        guard let checksum = checksums[index] else { continue }
         guard wanted() else { break }
-        if let found = check.check(file, object.bytes(ofBlock: index), checksum: checksum).fault {
+        if let found = check.checkPastMemory(file, object.bytes(ofBlock: index), checksum: checksum).fault {
           if bad.isEmpty { fault = found }
           bad.append(index)
         } else {

@@ -161,6 +161,12 @@ func posix_fadvise(_ handle: Int32, _ offset: off_t, _ count: off_t, _ advice: I
   return 0
 }
 
+/// Has reads come from the plate and not from memory.
+// swift-format-ignore: AlwaysUseLowerCamelCase
+func larder_read_past_memory(_ handle: Int32, _ wanted: Int32) -> Int32 {
+  unsafe Stage.disk.setDirect(handle, wanted != 0) ? 0 : -EINVAL
+}
+
 @unsafe func fstat(_ handle: Int32, _ into: UnsafeMutablePointer<stat>) -> Int32 {
   unsafe describe(Stage.disk.inode(handle), into)
 }

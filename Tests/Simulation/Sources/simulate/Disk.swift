@@ -46,6 +46,9 @@ final class Disk {
   var passed: (String) -> Void = { _ in }
   var open: [Int32: (inode: Inode, path: String)] = [:]
   var nextHandle: Int32 = 1_000_000
+  /// Which of them read from the plate, where the file system does that.
+  private var direct: Set<Int32> = []
+  private let readsPastMemory: Bool
   var nextNumber: UInt64 = 1
   /// Whether bytes were lost that had been durable, or reads failed.
   var hasHarmed = false
@@ -53,6 +56,7 @@ final class Disk {
   init(size: Int, dice: Dice) {
     self.size = size
     self.dice = dice
+    readsPastMemory = self.dice.roll(4) > 0
   }
 
   var free: Int { max(0, size - foreign - used) }
@@ -124,6 +128,7 @@ final class Disk {
 
   func close(_ handle: Int32) {
     guard let inode = open.removeValue(forKey: handle)?.inode else { return }
+    direct.remove(handle)
     inode.handles -= 1
     release(inode)
   }
@@ -138,6 +143,12 @@ final class Disk {
   }
 
   func inode(_ handle: Int32) -> Inode? { open[handle]?.inode }
+
+  func setDirect(_ handle: Int32, _ wanted: Bool) -> Bool {
+    guard readsPastMemory || !wanted else { return false }
+    if wanted { direct.insert(handle) } else { direct.remove(handle) }
+    return true
+  }
 
   func path(_ handle: Int32) -> String? { open[handle]?.path }
 
@@ -173,6 +184,15 @@ final class Disk {
     guard let inode = inode(handle) else { return (-1, EBADF) }
     let count = min(target.count, inode.bytes.count - offset)
     guard count > 0 else { return (0, 0) }
+    if direct.contains(handle) {
+      // What is not written yet is written first.
+      for index in 0..<count {
+        let at = offset + index
+        let isDirty = inode.pages[at / Inode.page] == 1
+        unsafe target[index] = isDirty ? inode.bytes[at] : at < inode.plate.count ? inode.plate[at] : 0
+      }
+      return (count, 0)
+    }
     for page in offset / Inode.page...(offset + count - 1) / Inode.page { inode.inMemory[page] = true }
     unsafe inode.bytes.withUnsafeBytes { source in
       unsafe target.baseAddress!.copyMemory(from: source.baseAddress!.advanced(by: offset), byteCount: count)
