@@ -39,7 +39,9 @@ extension World {
   func changeDisk() {
     disk.weather = Disk.Weather()
     commitFaults = 0
-    switch dice.roll(10) {
+    let kind = dice.roll(10)
+    if kind < 9 { wasDiskTroubled = true }
+    switch kind {
     case 0: disk.weather.write = 200
     case 1: disk.weather.shortWrite = 500
     case 2: disk.weather.sync = 300

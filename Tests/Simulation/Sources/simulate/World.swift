@@ -44,7 +44,8 @@ final class World {
   var cutAfterCalls: Int?
   var cutAfterTurns: Int?
   var commitFaults = 0
-  var isSlow = false
+  /// Whether the disk or the commit ever had a fault.
+  var wasDiskTroubled = false
   var cuts = 0
   var plays = 0
   /// Those of titles that were still coming in.
