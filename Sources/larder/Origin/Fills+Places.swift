@@ -23,8 +23,7 @@ extension Fills {
   /// It gives its place to a title that could use it.
   func setOneAside() {
     guard let (subject, errand, trouble) = leastUrgent else { return }
-    var random = SystemRandomNumberGenerator()
-    aside.put(subject, trouble, at: Clock.steady, retry: settings.retry, using: &random)
+    aside.put(subject, trouble, at: Clock.steady, retry: settings.retry)
     errand.isSetAside = true
     errand.stop()
   }

@@ -20,13 +20,11 @@ struct SetAside {
   private static let limit = 1024
 
   /// Sets one aside until its next try, and longer from one time to the next: its own patience begins anew when it does.
-  mutating func put(
-    _ subject: Errand.Subject, _ trouble: Trouble, at now: Timestamp, retry: RetryPolicy,
-    using random: inout some RandomNumberGenerator
-  ) {
+  mutating func put(_ subject: Errand.Subject, _ trouble: Trouble, at now: Timestamp, retry: RetryPolicy) {
     if entries.count >= Self.limit {
       entries = entries.filter { $0.value.due.adding(milliseconds: Self.quiet) > now }
     }
+    var random = SystemRandomNumberGenerator()
     let rounds = entries[subject]?.rounds ?? 0
     let wait = now.adding(milliseconds: retry.wait(attempt: rounds, asked: nil, using: &random))
     let due = max(wait, trouble.nextAttempt ?? now)
