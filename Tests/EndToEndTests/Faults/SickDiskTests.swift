@@ -9,7 +9,8 @@ import Testing
   /// What a disk may say, and to which call.
   static let refusals: [(DiskCall, Int32)] = [
     (.objectWrite, ENOSPC), (.objectWrite, EDQUOT), (.objectWrite, EIO), (.objectWrite, EROFS),
-    (.objectSync, EIO), (.objectSync, EDQUOT), (.objectOpen, ENOSPC), (.objectOpen, EROFS), (.folderSync, EIO),
+    (.objectWrite, ESTALE), (.objectSync, EIO), (.objectSync, EDQUOT), (.objectSync, ESTALE), (.objectOpen, ENOSPC),
+    (.objectOpen, EROFS), (.folderSync, EIO),
     (.link, EDQUOT), (.link, EROFS), (.mkdir, ENOSPC),
   ]
 
