@@ -136,11 +136,15 @@ extension Errand {
     var known = try read { ledger, tx in try ledger.knownChecksums(of: object, in: tx) }
     for index in known.indices where present.contains(index) { known[index] = nil }
     let flag = stopFlag
-    var count = 0
-    // A portion at a time: somebody may wait for one of the first.
-    for first in stride(from: 0, to: known.count, by: Self.portion) {
-      let portion = known[first..<min(first + Self.portion, known.count)]
-      let found = await volume.inspect(file, object, portion) { !flag.isRaised }.good
+    var (count, next) = (0, 0)
+    // A portion at a time, and first where somebody waits.
+    while true {
+      while next < known.count, known[next] == nil { next += 1 }
+      guard next < known.count, !flag.isRaised else { break }
+      let awaited = audience()?.demand(of: object).awaited.first { known.indices.contains($0) && known[$0] != nil }
+      let portion = (awaited ?? next)..<min((awaited ?? next) + Self.portion, known.count)
+      let found = await volume.inspect(file, object, known[portion]) { !flag.isRaised }.good
+      for index in portion { known[index] = nil }
       guard !found.isEmpty else { continue }
       count += found.count
       try await writer.change { ledger, tx, change in
@@ -154,7 +158,7 @@ extension Errand {
   }
 
   /// Blocks that are looked at before what was found of them is recorded.
-  private static let portion = 256
+  private static let portion = 64
 
   // MARK: Whether it is right
 

@@ -39,6 +39,28 @@ import Testing
     }
   }
 
+  @Test("who plays a title whose name came back from a link waits for one block, and not for all before it")
+  func relinkedAtTheEnd() throws {
+    let block = 256 << 10
+    let title = Title(size: 192 * block)
+    let box = try FaultyBox(["storage": ["scrub_rate": "0"]])
+    try box.box.origin.put(title)
+    let id = try box.start("ann", title)
+    try box.complete(id)
+    #expect(try box.box.terminate() == .exited(0))
+    let objects = box.data + "/objects"
+    let name = try #require(FileManager.default.contentsOfDirectory(atPath: objects).first { $0.count == 16 })
+    try FileManager.default.removeItem(atPath: "\(objects)/\(name)")
+    try box.start()
+    // All of it takes longer than anybody waits for a block.
+    try box.disk.plan(DiskRule(call: .objectRead, action: .delay(70)))
+    let last = 191 * block
+    let answer = try box.ann.play(id, headers: ["Range": "bytes=\(last)-"])
+    #expect(answer.status == 206 && answer.body == title.bytes[last...title.size - 1], "\(answer)")
+    try box.settle()
+    #expect(box.endings.isEmpty)
+  }
+
   @Test(
     "a title that the disk refuses to open is not called lost: it plays when the disk is well",
     arguments: [(EMFILE, "Too many open files"), (EACCES, "Permission denied"), (EIO, "Input/output error")])
