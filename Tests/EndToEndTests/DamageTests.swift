@@ -206,6 +206,21 @@ import Testing
     }
   }
 
+  @Test("without the folder of the objects a fill waits with storage_error, and goes on by itself once it is back")
+  func folderAway() throws {
+    let box = try Box()
+    let ann = try box.user("ann")
+    let title = Title(size: 5 * block)
+    try box.origin.put(title)
+    let folder = box.data + "/objects"
+    try #require(unsafe rename(folder, folder + ".away") == 0)
+    let id = try ann.start(title)
+    try ann.wait(id, forError: "storage_error")
+    try #require(unsafe rename(folder + ".away", folder) == 0)
+    try ann.wait(id, for: "completed")
+    #expect(try ann.play(id).body == title.bytes)
+  }
+
   @Test("an object that is gone with all its links is fetched again, and its owners' links come back")
   func vanished() throws {
     let (box, ann, title, id) = try filled()

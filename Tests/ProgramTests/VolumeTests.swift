@@ -93,6 +93,33 @@ import Testing
     await folder.end()
   }
 
+  @Test("a file that was made anew meanwhile came from no link")
+  func madeAnew() async throws {
+    let folder = try await Folder()
+    try #require(unsafe unlink(folder.object) == 0 && unlink("\(folder.path)/\(folder.link)") == 0)
+    try await folder.writer.change { [id = folder.id] ledger, tx, change in
+      _ = try ledger.damage(0..<3, of: id, cause: "a test", in: tx, &change)
+    }
+    _ = try await folder.volume.open(folder.found())
+    #expect(try await !folder.volume.restore(folder.found()))
+    #expect(FileManager.default.fileExists(atPath: folder.object))
+    await folder.end()
+  }
+
+  @Test("an inspection leaves in memory what is there")
+  func inspected() async throws {
+    let folder = try await Folder()
+    let file = try #require(try await folder.volume.openForReading(folder.id))
+    try file.synchronize()
+    try #require(file.readsPastMemory(true) && file.readsPastMemory(false), "TMPDIR's file system only reads to memory")
+    let writer = folder.writer
+    let inspection = Inspection(
+      writer.ledger, root: folder.volume.root, link: { writer.link(of: $0) }, found: { _ in })
+    #expect(try inspection.compare(folder.found(), blocks: [0..<3]).count == 1, "their checksums are made up")
+    for block in 0..<3 { #expect(file.isResident(at: block * Self.block)) }
+    await folder.end()
+  }
+
   @Test("no second file is made for an object that lost its name besides all its blocks, while a link holds the first")
   func openedByLink() async throws {
     let folder = try await Folder()

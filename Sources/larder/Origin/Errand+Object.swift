@@ -42,6 +42,7 @@ extension Errand {
       case .whole:
         // The end of it may have been cut off since it was written and read.
         if file.size == object.size { try await judge(object, file, digest) }
+      case .stale(let why): await rest(after: why, of: object)
       case .changed: try await renew(object)
       case .failed(let trouble):
         _ = try await fail({ ledger, tx in try ledger.owners(of: id, in: tx) }, trouble)
@@ -95,12 +96,24 @@ extension Errand {
     return true
   }
 
+  /// Waits before a file is opened again that was not what it was for another time, and of which nothing came in between:
+  /// for a disk that says so of every file, everything would be fetched without end.
+  private func rest(after why: String, of object: StoredObject) async {
+    guard !hasBroughtBack else { return }
+    var random = SystemRandomNumberGenerator()
+    let file = "the file of object \(object.id.hexadecimal)"
+    let wait = renewals.losses.wait(for: file, at: Clock.steady, retry: settings.retry, using: &random)
+    if wait > 0 { await pause(.storageError, why, for: wait) }
+  }
+
   // MARK: What is there
 
   /// The object's file; nil when it was gone and the ledger knows that now.
   private func open(_ object: StoredObject) async throws -> ObjectFile? {
     do { return try await volume.open(object) } catch let error as DiskError where error.code == ENOENT {
       try await losses.recover(object, volume, foundBy: .fill)
+      // Where nothing was to be lost, the next try would find the same: the folder is gone, as a rule.
+      guard try read({ ledger, tx in try ledger.object(object.id, in: tx) }) != object else { throw error }
       return nil
     }
   }
@@ -123,11 +136,15 @@ extension Errand {
     var known = try read { ledger, tx in try ledger.knownChecksums(of: object, in: tx) }
     for index in known.indices where present.contains(index) { known[index] = nil }
     let flag = stopFlag
-    var count = 0
-    // A portion at a time: somebody may wait for one of the first.
-    for first in stride(from: 0, to: known.count, by: Self.portion) {
-      let portion = known[first..<min(first + Self.portion, known.count)]
-      let found = await volume.inspect(file, object, portion) { !flag.isRaised }.good
+    var (count, next) = (0, 0)
+    // A portion at a time, and first where somebody waits.
+    while true {
+      while next < known.count, known[next] == nil { next += 1 }
+      guard next < known.count, !flag.isRaised else { break }
+      let awaited = audience()?.demand(of: object).awaited.first { known.indices.contains($0) && known[$0] != nil }
+      let portion = (awaited ?? next)..<min((awaited ?? next) + Self.portion, known.count)
+      let found = await volume.inspect(file, object, known[portion]) { !flag.isRaised }.good
+      for index in portion { known[index] = nil }
       guard !found.isEmpty else { continue }
       count += found.count
       try await writer.change { ledger, tx, change in
@@ -141,7 +158,7 @@ extension Errand {
   }
 
   /// Blocks that are looked at before what was found of them is recorded.
-  private static let portion = 256
+  private static let portion = 64
 
   // MARK: Whether it is right
 

@@ -14,6 +14,8 @@ final class FillRun: ChunkTransferOwner {
     /// The origin has another version.
     case changed
     case failed(Trouble)
+    /// The file is not any more what was opened, as this says: stock has to be taken of what is left.
+    case stale(String)
     /// Nobody wants it now.
     case stopped
   }
@@ -38,6 +40,8 @@ final class FillRun: ChunkTransferOwner {
   /// What there is of blocks that are not whole, by number.
   private var starts: [Int: [UInt8]]
   private var isStopped = false
+  /// What the disk said of the file when that was not any more what was opened.
+  private var staleness: String?
   /// Called when blocks are durable and in the ledger.
   var heardOfBlocks: @EventLoop (_ blocks: Int) -> Void = { _ in }
   private var speed = SpeedMeter()
@@ -78,7 +82,7 @@ final class FillRun: ChunkTransferOwner {
           await bell.wait()
           continue
         }
-        return .stopped
+        return staleness.map { .stale($0) } ?? .stopped
       }
       if !turn.isHeld, !fill.isWhole, !fill.isResting(at: Clock.steady) {
         await turn.take()
@@ -211,8 +215,10 @@ final class FillRun: ChunkTransferOwner {
   }
 
   private func lost(_ blocks: [Int], _ why: any Error) {
-    // Stock has to be taken of what is left of the file.
-    if (why as? DiskError)?.isStale ?? false { stop() }
+    if (why as? DiskError)?.isStale ?? false {
+      staleness = "\(why)"
+      stop()
+    }
     fill.lost(blocks, because: "\(why)", at: Clock.steady)
     bell.ring()
   }

@@ -61,7 +61,8 @@ struct BlockCheck: ~Copyable {
     if file.readsPastMemory(true) {
       var found = verdict(file, bytes, checksum, inPagesOf: Self.page)
       if found == .different { found = verdict(file, bytes, checksum, inPagesOf: Self.page) }
-      guard case .unreadable(let error) = found, error.code == EINVAL else { return found }
+      // Some file systems say only now that they do not do that.
+      guard case .unreadable(let error) = found, [EINVAL, EOPNOTSUPP, ENOSYS].contains(error.code) else { return found }
       _ = file.readsPastMemory(false)
     }
     file.forget(bytes)

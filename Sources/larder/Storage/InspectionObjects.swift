@@ -65,7 +65,7 @@ extension Inspection {
 
   /// Reads those of the blocks that the ledger says are there, past memory, and compares them with their checksums.
   ///
-  /// A page of blocks at a time: the ledger is asked right before they are read, and the disk reads ahead as far as that.
+  /// A page of blocks at a time: the ledger is asked right before they are read.
   ///
   /// - Parameter whole: for the first look, which counts what it reads.
   func compare(_ object: StoredObject, blocks: [Range<Int>], whole: Bool = false) throws -> [Finding] {
@@ -79,9 +79,6 @@ extension Inspection {
         let page = index / Ledger.blocksOfPage
         let end = min(range.upperBound, (page + 1) * Ledger.blocksOfPage)
         let checksums = try read { ledger, tx in try ledger.checksums(ofPage: page, of: object, in: tx) }
-        let bytes = object.bytes(ofBlock: index).lowerBound..<object.bytes(ofBlock: end - 1).upperBound
-        file.forget(bytes)
-        defer { file.forget(bytes) }
         for block in index..<end {
           let slot = block - page * Ledger.blocksOfPage
           guard slot < checksums.count, let checksum = checksums[slot] else { continue }

@@ -21,7 +21,7 @@ extension Volume {
   ///
   /// What the ledger knows of the blocks is not to be believed of the file that comes back.
   ///
-  /// - Returns: whether there is a file of the object's name now.
+  /// - Returns: whether the file of the object's name is one that an owner's link leads to.
   func restore(_ object: StoredObject) async throws -> Bool {
     let root = root
     return try await disk.run { [ledger] in
@@ -53,7 +53,8 @@ extension Volume {
       if !isKnown { _ = unsafe unlinkat(root, name, 0) }
       throw error
     }
-    return true
+    // Whoever brings it back may have been faster, and have made a new one.
+    return try !isKnown || completedLinks(to: object.id, by: writer).contains { isSame(name, $0, below: root) }
   }
 
   /// The links of those who have the object completed.

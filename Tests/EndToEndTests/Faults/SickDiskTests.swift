@@ -9,7 +9,8 @@ import Testing
   /// What a disk may say, and to which call.
   static let refusals: [(DiskCall, Int32)] = [
     (.objectWrite, ENOSPC), (.objectWrite, EDQUOT), (.objectWrite, EIO), (.objectWrite, EROFS),
-    (.objectSync, EIO), (.objectSync, EDQUOT), (.objectOpen, ENOSPC), (.objectOpen, EROFS), (.folderSync, EIO),
+    (.objectWrite, ESTALE), (.objectSync, EIO), (.objectSync, EDQUOT), (.objectSync, ESTALE), (.objectOpen, ENOSPC),
+    (.objectOpen, EROFS), (.folderSync, EIO),
     (.link, EDQUOT), (.link, EROFS), (.mkdir, ENOSPC),
   ]
 
@@ -36,6 +37,28 @@ import Testing
       try box.settle()
       #expect(box.endings.isEmpty)
     }
+  }
+
+  @Test("who plays a title whose name came back from a link waits for one block, and not for all before it")
+  func relinkedAtTheEnd() throws {
+    let block = 256 << 10
+    let title = Title(size: 192 * block)
+    let box = try FaultyBox(["storage": ["scrub_rate": "0"]])
+    try box.box.origin.put(title)
+    let id = try box.start("ann", title)
+    try box.complete(id)
+    #expect(try box.box.terminate() == .exited(0))
+    let objects = box.data + "/objects"
+    let name = try #require(FileManager.default.contentsOfDirectory(atPath: objects).first { $0.count == 16 })
+    try FileManager.default.removeItem(atPath: "\(objects)/\(name)")
+    try box.start()
+    // All of it takes longer than anybody waits for a block.
+    try box.disk.plan(DiskRule(call: .objectRead, action: .delay(70)))
+    let last = 191 * block
+    let answer = try box.ann.play(id, headers: ["Range": "bytes=\(last)-"])
+    #expect(answer.status == 206 && answer.body == title.bytes[last...title.size - 1], "\(answer)")
+    try box.settle()
+    #expect(box.endings.isEmpty)
   }
 
   @Test(
