@@ -77,12 +77,12 @@ final class Daemon {
     overview = Overview(box, scrub: scrub, configuration: settings.configuration)
     let budget = try settings.descriptors.effectiveConnections(limit: Descriptor.limit)
     let api = API(box, overview: overview)
-    let numbers = RequestNumbers()
+    let shared = SharedCounts()
     server = HTTPServer(
-      handler: api, limits: settings.limits.with(connections: budget.connections), metrics: metrics, numbers: numbers)
+      handler: api, limits: settings.limits.with(connections: budget.connections), metrics: metrics, shared: shared)
     shortOfDescriptors = budget.warning
     adminServer = HTTPServer(
-      handler: AdminAPI(api, overview: overview), limits: settings.adminLimits, numbers: numbers, asksForUsers: true)
+      handler: AdminAPI(api, overview: overview), limits: settings.adminLimits, shared: shared, asksForUsers: true)
     overview.server = server
     scrub.isBusy = { [unowned box] in box.isBusy }
     scrub.checked = { [metrics] in metrics.count(.scrubBytes, by: $0) }

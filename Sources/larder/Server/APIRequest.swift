@@ -16,14 +16,17 @@ protocol RequestClient: AnyObject, Sendable {
   var peerUser: UInt32? { get }
 }
 
-/// The numbers by which problems and the log name requests: each is given once, whichever server the request came to.
+/// What the servers of one box count together.
 @EventLoop
-final class RequestNumbers {
-  private var last: UInt64 = 0
+final class SharedCounts {
+  private var lastNumber: UInt64 = 0
+  /// When somebody was last answered, or was being sent something, on the loop's clock; nil once what that took was let go.
+  var answeredAt: UInt64?
 
-  func next() -> UInt64 {
-    last += 1
-    return last
+  /// The number by which problems and the log name a request: each is given once, whichever server the request came to.
+  func nextNumber() -> UInt64 {
+    lastNumber += 1
+    return lastNumber
   }
 }
 

@@ -29,7 +29,7 @@ extension HTTPConnection {
   /// An answer goes out with this status.
   func answered(_ status: Status) {
     metrics?.answered(status)
-    server.answeredAt = EventLoop.now.milliseconds
+    server.noteAnswer()
     guard server.requestLog != nil else { return }
     if line == nil {
       line = AnsweredRequest(number: server.nextRequestNumber())

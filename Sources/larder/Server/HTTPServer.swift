@@ -50,12 +50,10 @@ final class HTTPServer {
   var answering = 0 { didSet { noteMemory() } }
   /// The most memory that connections took since freed memory was given back.
   private var mostMemory = 0
-  /// When the last answer began, on the loop's clock; nil once what it needed was let go.
-  var answeredAt: UInt64?
   private let watch = Timer()
   /// For how long nobody has asked for anything before what that took is let go.
   private static let restMilliseconds: UInt64 = 10_000
-  private let numbers: RequestNumbers
+  private let shared: SharedCounts
   /// Whether it is known of each connection which user's process is at its other end.
   let asksForUsers: Bool
 
@@ -67,14 +65,14 @@ final class HTTPServer {
   var head = RequestHead()
 
   /// - Parameters:
-  ///   - numbers: shared with the servers whose requests stand in the same log.
+  ///   - shared: with the servers whose requests stand in the same log, and which rest together.
   ///   - asksForUsers: for Unix sockets, whose requests are somebody's on this machine.
   init(
     handler: any RequestHandler, limits: ServerLimits, metrics: Metrics? = nil,
-    numbers: RequestNumbers = RequestNumbers(),
+    shared: SharedCounts = SharedCounts(),
     asksForUsers: Bool = false
   ) {
-    self.numbers = numbers
+    self.shared = shared
     self.asksForUsers = asksForUsers
     self.handler = handler
     self.limits = limits
@@ -106,7 +104,10 @@ final class HTTPServer {
 
   private static var lastDate: (seconds: Int, text: [UInt8]) = (-1, [])
 
-  func nextRequestNumber() -> UInt64 { numbers.next() }
+  func nextRequestNumber() -> UInt64 { shared.nextNumber() }
+
+  /// An answer begins.
+  func noteAnswer() { shared.answeredAt = EventLoop.now.milliseconds }
 
   private func accepted(_ descriptor: consuming Descriptor) {
     let hasRoom = makeRoom(for: descriptor.raw)
@@ -173,10 +174,14 @@ final class HTTPServer {
     Memory.trim()
   }
 
-  /// Nobody has asked for anything for a while.
+  /// Lets go of what answers took when nobody has had one for a while, here or at the other server, and none is going out.
   private func rest(at now: UInt64) {
-    guard let last = answeredAt, now >= last + Self.restMilliseconds else { return }
-    answeredAt = nil
+    guard let last = shared.answeredAt, now >= last + Self.restMilliseconds else { return }
+    guard !connections.values.contains(where: \.isSending) else {
+      shared.answeredAt = now
+      return
+    }
+    shared.answeredAt = nil
     Memory.letGo()
   }
 
@@ -194,7 +199,7 @@ final class HTTPServer {
     for connection in connections.values { connection.checkDeadline(now) }
     giveBack()
     rest(at: now)
-    if connections.isEmpty, answeredAt == nil { watch.stop() }
+    if connections.isEmpty, shared.answeredAt == nil { watch.stop() }
   }
 
   // MARK: The end
