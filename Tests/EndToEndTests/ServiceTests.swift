@@ -72,6 +72,22 @@ import Testing
     }
   }
 
+  @Test("who was asked for nothing for a while has let go of the code that answers took, and answers as before")
+  func rests() throws {
+    let box = try Box()
+    let pid = box.program?.pid ?? 0
+    /// What of its memory are pages of files, in KiB.
+    func mapped() throws -> Int {
+      let status = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
+      let line = status.split(separator: "\n").first { $0.hasPrefix("RssFile:") } ?? ""
+      return try #require(Int(line.filter(\.isNumber)))
+    }
+    for path in ["/readyz", "/metrics", "/api/downloads"] { _ = try box.ask("GET", path) }
+    let busy = try mapped()
+    try eventually("it rests", explain: "\(busy) KiB before") { try mapped() < busy / 2 ? true : nil }
+    #expect(try box.ask("GET", "/readyz").status == 200)
+  }
+
   @Test("it says in one line what it is doing")
   func status() throws {
     let manager = try Manager()
