@@ -51,9 +51,14 @@ import Testing
     _ = try #require(await run.finish { true })
     #expect(piece.file.isResident(at: 0) == !forgetting)
     #expect(piece.file.isResident(at: 512 << 10) == !forgetting)
-    // That folder forgets.
-    piece.file.forget(0..<1 << 20)
-    try #require(!piece.file.isResident(at: 0))
+    // That folder forgets. A look at what is not there may have the kernel read it, which has to end first.
+    var looks = 0
+    repeat {
+      piece.file.forget(0..<1 << 20)
+      looks += 1
+      try await Task.sleep(for: .milliseconds(10))
+    } while piece.file.isResident(at: 0) && looks < 1000
+    #expect(looks < 1000)
   }
 
   @Test("whatever comes when, it is the digest of the whole", arguments: DigestAlgorithm.allCases, [0, 100_000])
