@@ -109,15 +109,13 @@ private struct LedgerFile {
       }
       let ending = try box.program?.poll() ?? box.terminate()
       let about = "\(harm) in \(table): \(ending as Any)"
-      // Garbage may have LMDB write over other memory first, and whoever needs that ends the process then; at the worst
-      // it is what says so. The next start finds the damage all the same (`found`).
-      let isGarbage = harm == .noise || harm == .entries || harm == .bounds
+      // Garbage may have LMDB write over other memory first, and whoever needs that ends the process then.
+      let isGarbage = harm == .noise || harm == .entries
       let isAnybodys = isGarbage && [SIGSEGV, SIGABRT, SIGILL, SIGTRAP].contains { ending == .killed(by: $0) }
       #expect(ending == .exited(0) || ending == .exited(70) || isAnybodys, "\(about): \(box.report)")
       if ending != .exited(0) {
         ended += 1
-        let errors = box.program?.errors ?? ""
-        if !isAnybodys || errors.contains("larder: ") { expectAdvice(errors, box, about) }
+        expectAdvice(box.program?.errors ?? "", box, about)
       }
       // As after an end in order, whatever this one was: the next start checks the roots alone.
       try box.cut("ledger/lock", to: 0)
