@@ -62,7 +62,9 @@ final class FaultProxy: Sendable {
 
   init(upstream: Int) throws {
     self.upstream = upstream
-    let listener = try Listener()
+    // The port stays its own while it is down, or another one is given it.
+    let kept = try Listener(listens: false)
+    let listener = try Listener(port: kept.port)
     port = listener.port
     state = Mutex(State())
     listen(on: listener)

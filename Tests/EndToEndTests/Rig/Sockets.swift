@@ -27,11 +27,14 @@ struct Listener: Sendable {
   let port: Int
 
   /// Takes a port, or any free one for 0.
-  init(port: Int = 0) throws {
+  ///
+  /// - Parameter listens: else it only keeps the port: nobody is given it, and who names it may listen there.
+  init(port: Int = 0, listens: Bool = true) throws {
     let descriptor = try newSocket()
     var yes: Int32 = 1
     unsafe setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size))
-    guard unsafe withLoopback(port: port, { unsafe bind(descriptor, $0, $1) }) == 0, listen(descriptor, 512) == 0
+    guard unsafe withLoopback(port: port, { unsafe bind(descriptor, $0, $1) }) == 0,
+      !listens || listen(descriptor, 512) == 0
     else {
       _ = Glibc.close(descriptor)
       throw RigFailure.call("bind to port \(port)")
