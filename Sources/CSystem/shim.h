@@ -153,3 +153,16 @@ static inline long larder_file_system(int descriptor) {
   struct statfs statistics;
   return fstatfs(descriptor, &statistics) < 0 ? 0 : (long)statistics.f_type;
 }
+
+/// open(2) of /proc/self/maps, or -1, for a handler of signals: a path as Swift hands it over may take memory first.
+static inline int larder_open_maps(void) {
+  return open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+}
+
+/// Whose `owner` is now: 0 when this thread took it, 1 when it had it before, 2 when another has it. For a handler of
+/// signals; 0 is nobody.
+static inline int larder_claim(int *owner) {
+  int mine = (int)syscall(SYS_gettid), found = 0;
+  if (__atomic_compare_exchange_n(owner, &found, mine, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) return 0;
+  return found == mine ? 1 : 2;
+}

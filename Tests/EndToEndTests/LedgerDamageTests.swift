@@ -69,8 +69,9 @@ private struct LedgerFile {
   }
 
   /// A box whose ledger has leaves below its roots; it does not run.
-  private func grown() throws -> (Box, User) {
-    let box = try Box(["storage": ["scrub_rate": "0"], "log": ["level": "\"notice\""]])
+  private func grown(_ environment: [String: String] = [:]) throws -> (Box, User) {
+    let box = try Box(
+      ["storage": ["scrub_rate": "0"], "log": ["level": "\"notice\""]], environment: environment)
     let ann = try box.user("ann")
     box.proxy.goDown()
     for _ in 0..<150 { _ = try ann.start(Title(size: 10)) }
@@ -84,6 +85,16 @@ private struct LedgerFile {
     bytes.replaceSubrange(
       place..<place + LedgerFile.page, with: harm.done(to: bytes[place..<place + LedgerFile.page], seed: page))
     try box.write(Bytes(bytes), to: "ledger/data.mdb")
+  }
+
+  /// Has the box read and change the page and its like; how it ended, by that or because it was told to.
+  private func meet(_ box: Box, _ ann: User, _ file: LedgerFile, _ page: Int, _ harm: Harm) throws -> Ending? {
+    try self.harm(box, file, page, harm)
+    if (try? box.start()) != nil {
+      _ = try? ann.ask("GET", "/api/downloads?limit=100")
+      _ = try? ann.ask("POST", "/api/downloads/cleanup/all")
+    }
+    return try box.program?.poll() ?? box.terminate()
   }
 
   /// One line of the program's own that names the ledger and what to do.
@@ -102,12 +113,7 @@ private struct LedgerFile {
     var ended = 0
     for table in ["downloads", "claims", "live"] {
       let page = try #require(leaves.first { $0.table == table }?.page, "\(table) has none: \(leaves)")
-      try self.harm(box, file, page, harm)
-      if (try? box.start()) != nil {
-        _ = try? ann.ask("GET", "/api/downloads?limit=100")
-        _ = try? ann.ask("POST", "/api/downloads/cleanup/all")
-      }
-      let ending = try box.program?.poll() ?? box.terminate()
+      let ending = try meet(box, ann, file, page, harm)
       let about = "\(harm) in \(table): \(ending as Any)"
       // Garbage may have LMDB write over other memory first, and whoever needs that ends the process then.
       let isGarbage = harm == .noise || harm == .entries
@@ -121,6 +127,38 @@ private struct LedgerFile {
       try box.cut("ledger/lock", to: 0)
     }
     if harm == .bounds { #expect(ended > 0, "LMDB copies such a page whenever it changes") }
+  }
+
+  private static let handlerGuard = Result { try Preload.compile("HandlerGuard/handlerguard") }
+
+  /// Has LMDB trip, while the handler of signals is watched by the library in Tests/HandlerGuard, until a box says `line` or
+  /// ends as only that library has it end.
+  private func trip(_ environment: [String: String], until line: String) throws -> (ending: Ending?, box: Box) {
+    let preload = ["LD_PRELOAD": try Self.handlerGuard.get(), "SWIFT_BACKTRACE": "enable=no"]
+    let (box, ann) = try grown(preload.merging(environment) { $1 })
+    let file = try LedgerFile(box)
+    for harm in [Harm.entries, .noise, .zeros, .bounds] {
+      for (_, page) in file.innerLeaves {
+        let ending = try meet(box, ann, file, page, harm)
+        if ending == .exited(98) || box.program?.errors.contains(line) == true { return (ending, box) }
+        try box.cut("ledger/lock", to: 0)
+      }
+    }
+    throw RigFailure("nobody said: \(line)")
+  }
+
+  @Test("what is said then needs no heap, which may be what LMDB wrote over, or locked")
+  func tripsWithoutHeap() throws {
+    let (ending, box) = try trip([:], until: "is damaged;")
+    #expect(ending == .exited(70), "\(ending as Any): \(box.report)")
+    expectAdvice(box.program?.errors ?? "", box, "\(ending as Any)")
+  }
+
+  @Test("what trips while it says so says it nevertheless")
+  func tripsTwice() throws {
+    let (ending, box) = try trip(["LARDER_HANDLER": "trip"], until: "handlerguard: trips")
+    #expect(ending == .killed(by: SIGSEGV), "\(ending as Any): \(box.report)")
+    expectAdvice(box.program?.errors ?? "", box, "\(ending as Any)")
   }
 
   @Test("after an end out of order the start finds it, and verify at any time")

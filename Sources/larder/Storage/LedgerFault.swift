@@ -3,10 +3,13 @@
 // The line that tells the administrator what to do is written from the handler of that signal, which may call next to
 // nothing: no memory is allocated there, and nothing of Swift's library is used that might.
 
+internal import CSystem
 import Glibc
 
 /// Says what a signal means when it is the ledger that is damaged.
 enum LedgerFault {
+  // Swift writes down who reads and changes its variables, in part on the heap: not for these.
+
   /// What the handler needs, in a page of its own that nobody can write to: the heap may be what was written over.
   @unsafe private struct Kept {
     var damaged: UnsafePointer<UInt8>
@@ -17,11 +20,11 @@ enum LedgerFault {
     var unknownCount: Int
   }
 
-  private nonisolated(unsafe) static var kept: Kept?
+  @exclusivity(unchecked) private nonisolated(unsafe) static var kept: Kept?
   /// What was done about the signals before, by number: Swift's own report, or a sanitizer's. In pages of its own, too.
-  private nonisolated(unsafe) static var before: UnsafeMutablePointer<sigaction>?
-  /// Whether a thread is in the handler already.
-  private nonisolated(unsafe) static var isCaught = false
+  @exclusivity(unchecked) private nonisolated(unsafe) static var before: UnsafeMutablePointer<sigaction>?
+  /// The thread that is in the handler; 0 for none.
+  @exclusivity(unchecked) private nonisolated(unsafe) static var catcher: Int32 = 0
 
   /// From now on a damaged page of the ledger in `folder` ends the process with status 70 and one line that names the
   /// ledger and what to do.
@@ -58,7 +61,8 @@ enum LedgerFault {
     // A handler may not be the first to ask for anything that Swift makes when it is asked for.
     unsafe _ = TripCheck(fault: 1, context: nil).isLedgers
     var action = sigaction()
-    action.sa_flags = SA_SIGINFO
+    // What the handler itself trips over comes to it again: held back, it would end the process without a word.
+    action.sa_flags = SA_SIGINFO | SA_NODEFER
     unsafe action.__sigaction_handler.sa_sigaction = { number, info, context in
       unsafe LedgerFault.caught(number, info, context)
     }
@@ -79,18 +83,21 @@ enum LedgerFault {
     _ number: Int32, _ info: UnsafeMutablePointer<siginfo_t>?, _ context: UnsafeMutableRawPointer?
   ) {
     guard let kept = unsafe kept, let before = unsafe before else { _exit(70) }
-    // Somebody sent it, such as a watchdog whom the loop did not answer: no fault, and what it asks for is the end, which
-    // comes when this returns and the signal is no longer held back.
+    // Somebody sent it, such as a watchdog whom the loop did not answer: no fault, and what it asks for is the end.
     if let info = unsafe info, unsafe info.pointee.si_code == 0 {  // SI_USER: by kill(2)
-      // The default action, as all zeros say: Swift's own report would go on living, too.
-      var standard = sigaction()
-      unsafe sigaction(number, &standard, nil)
+      endBy(number)
       raise(number)
       return
     }
-    // One line: another thread's fault is the same, or comes of it.
-    while unsafe isCaught { pause() }
-    unsafe isCaught = true
+    switch unsafe larder_claim(&catcher) {
+    case 0: break
+    case 1:  // What follows has tripped: less is said, and nothing more is tried.
+      unsafe write(2, kept.unknown, kept.unknownCount)
+      endBy(number)
+      return
+    default:  // One line: another thread's fault is the same, or comes of it.
+      while true { pause() }
+    }
     if number == SIGBUS { unsafe end(kept.unreadable, kept.unreadableCount) }
     var fault: UInt = 0
     if number == SIGSEGV, let info = unsafe info {
@@ -103,6 +110,13 @@ enum LedgerFault {
     unsafe write(2, kept.unknown, kept.unknownCount)
     // What was to be done before is done when the instruction fails again, or abort(3) goes on.
     unsafe sigaction(number, before + Int(number), nil)
+  }
+
+  /// The signal ends the process when it comes again: the default action, as all zeros say. Swift's own report would go on
+  /// living, too.
+  private static func endBy(_ number: Int32) {
+    var standard = sigaction()
+    unsafe sigaction(number, &standard, nil)
   }
 
   private static func end(_ line: UnsafePointer<UInt8>, _ count: Int) -> Never {

@@ -3,6 +3,7 @@
 // nothing, calls only what may be called there (signal-safety(7)), and keeps to plain numbers, since what Swift knows of
 // generic types lies in the heap too.
 
+internal import CSystem
 import Glibc
 
 /// Whether LMDB tripped: what was reached for lies in the ledger's map or in the hole behind it, or it was LMDB that ran, or
@@ -78,7 +79,7 @@ struct TripCheck {
   private static var libraryName: UInt64 { 0x2F6C_6962_6C6D_6462 }
 
   private mutating func readMaps() {
-    let file = unsafe open("/proc/self/maps", O_RDONLY | O_CLOEXEC)
+    let file = larder_open_maps()
     guard file >= 0 else { return }
     var line = Line()
     var bytes: UInt64 = 0
