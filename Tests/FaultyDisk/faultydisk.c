@@ -14,6 +14,9 @@
 //   short                 writes no more than so many bytes                        bytes
 //   delay                 waits before the call                                    milliseconds
 //   hold                  waits until the plan is another one
+//   forget                a read of an object, and then memory forgets the object
+//   spoil                 once, right after this byte of an object was read,        offset
+//                         memory forgets the object and the disk has another
 //   kill, killed          ends the process before the call, or after it
 
 #define _GNU_SOURCE
@@ -44,8 +47,8 @@ static const char *const names[KINDS] = {
   "ledger-write", "ledger-sync", "ledger-meta", "ledger-room", "other-write", "other-sync",
   "object-look", "space"
 };
-enum action { PASS, FAIL, LATE, LOSE, SHORT, DELAY, HOLD, KILL, KILLED };
-static const char *const actions[] = { "pass", "fail", "late", "lose", "short", "delay", "hold", "kill", "killed" };
+enum action { PASS, FAIL, LATE, LOSE, SHORT, DELAY, HOLD, FORGET, SPOIL, KILL, KILLED };
+static const char *const actions[] = { "pass", "fail", "late", "lose", "short", "delay", "hold", "forget", "spoil", "kill", "killed" };
 
 struct rule { enum kind kind; uint64_t from, to; enum action action; long number; };
 struct verdict { enum action action; long number; };
@@ -57,6 +60,8 @@ static struct rule rules[64];
 static int rule_count;
 static struct timespec plan_time;
 static ino_t plan_file;
+/// Whether the plan's byte was spoilt.
+static int is_spoilt;
 static uint64_t spare[KINDS], *counts = spare;
 
 /// What was written to objects and not yet synced, for `lose`.
@@ -74,6 +79,7 @@ static void look(void) {
   plan_file = status.st_ino;
   plan_time = status.st_mtim;
   rule_count = 0;
+  is_spoilt = 0;
   memset(counts, 0, sizeof spare);
   FILE *file = fopen(plan, "re");
   char kind[32], action[32];
@@ -236,9 +242,23 @@ ssize_t pwritev(int descriptor, const struct iovec *parts, int count, off_t offs
   return AS_DECIDED(verdict, REAL(pwritev)(descriptor, parts, count, offset));
 }
 
+static void spoil(int descriptor, off_t offset) {
+  char path[64], byte;
+  snprintf(path, sizeof path, "/proc/self/fd/%d", descriptor);
+  int file = open(path, O_RDWR | O_CLOEXEC);
+  if (file < 0 || REAL(pread)(file, &byte, 1, offset) != 1) abort();
+  byte = ~byte;
+  if (REAL(pwrite)(file, &byte, 1, offset) != 1 || REAL(fdatasync)(file) != 0) abort();
+  posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
+  close(file);
+}
 ssize_t pread(int descriptor, void *bytes, size_t length, off_t offset) {
   struct verdict verdict = decide(kind_of(descriptor, READ, offset));
-  return AS_DECIDED(verdict, REAL(pread)(descriptor, bytes, length, offset));
+  ssize_t got = AS_DECIDED(verdict, REAL(pread)(descriptor, bytes, length, offset));
+  if (verdict.action == FORGET) posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED);
+  int is_victim = verdict.action == SPOIL && offset <= verdict.number && verdict.number < offset + got;
+  if (is_victim && !__atomic_exchange_n(&is_spoilt, 1, __ATOMIC_SEQ_CST)) spoil(descriptor, verdict.number);
+  return got;
 }
 // The program under test sends, and reads with RWF_NOWAIT, what it knows to be in memory.
 ssize_t preadv2(int descriptor, const struct iovec *parts, int count, off_t offset, int flags) {

@@ -40,7 +40,7 @@ import Testing
         try #require(read > 0)
         got += read
       case .done: break loop
-      case .turnOver, .unverified, .failed:
+      case .turnOver, .unverified, .forgotten, .failed:
         Issue.record("neither cold nor sent")
         break loop
       }

@@ -38,7 +38,7 @@ extension HTTPConnection {
       readiness.watch([.readable, .disconnected])
       stream.drained()
     case .blocked, .turnOver: readiness.watch([.readable, .writable, .disconnected])
-    case .cold, .unverified, .failed: close()
+    case .cold, .unverified, .forgotten, .failed: close()
     }
   }
 }

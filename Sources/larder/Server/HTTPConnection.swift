@@ -245,7 +245,10 @@ final class HTTPConnection: RequestClient {
     played(output.takeFileBytes())
     switch progress {
     case .done: finished()
-    case .blocked: wait()
+    case .blocked:
+      wait()
+      // A copy that waits to go out counts, and counts less as it goes.
+      if held > 0 || output.unsent > Limits.ownBytes { weigh() }
     case .turnOver:
       // The rest waits for the next turn of the loop: others get theirs first.
       wait()
@@ -264,6 +267,15 @@ final class HTTPConnection: RequestClient {
         end(number)
         guard case .sending = state else { return }
         if case .ready = readiness { pump() } else { breakOff() }
+      }
+    case .forgotten(let reader, let block):
+      readiness.watch([])
+      begin { [self] number in
+        let copy = await reader.copy(of: block)
+        end(number)
+        guard case .sending = state else { return }
+        if let copy { output.take(copy, from: reader.object.bytes(ofBlock: block)) }
+        pump()
       }
     case .failed: breakOff()
     }

@@ -154,6 +154,23 @@ final class ObjectReader {
     }
   }
 
+  /// The block's bytes, for whom memory forgets them too early; nil when they are not what they were or cannot be read.
+  func copy(of block: Int) async -> [UInt8]? {
+    let (file, bytes) = (file, object.bytes(ofBlock: block))
+    let checksum = try? shelf.ledger.environment.read {
+      try shelf.ledger.checksum(ofBlock: block, of: object.id, in: $0)
+    }
+    guard let checksum else {
+      verified.remove(block)
+      return nil
+    }
+    let copy = await DiskReaders.read(before: shelf.volume.precedence) {
+      BlockCheck.copy(file, bytes, checksum: checksum)
+    }
+    if copy == nil { verified.remove(block) }
+    return copy
+  }
+
   /// The bytes that are to be read ahead behind a block. Of what was known of them, that holds on which has stayed in memory.
   private func prepareToReadAhead(_ block: Int) -> Range<Int> {
     let end = min(block + Self.readAhead, object.blockCount)

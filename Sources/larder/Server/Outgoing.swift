@@ -33,6 +33,9 @@ struct Outgoing {
     case cold(ObjectFile, ByteRange)
     /// The next block was not compared with its checksum since it came from the disk.
     case unverified(ObjectReader, Int)
+    /// The next block was compared a moment ago, and memory has forgotten it already: the disk may have another by now. So
+    /// what is compared next is what goes out (``take(_:from:)``), also where a file system keeps nothing in memory.
+    case forgotten(ObjectReader, Int)
     /// The client is gone, or the file is shorter than it must be.
     case failed
   }
@@ -48,9 +51,11 @@ struct Outgoing {
   private var bytes: [UInt8] = []
   private var sent = 0
   private var body: FileBody?
-  /// Up to here the file was warmed or its block compared a moment ago; not asked again before some of it is sent, or a
+  /// Up to here the file was warmed or found in memory a moment ago; not asked again before some of it is sent, or a
   /// machine that is short of memory would never get on.
   private var warmedEnd = 0
+  /// Where the block that is to go out next was compared.
+  private var compared: Int?
   /// Where the file failed although its block was good; a second time there is the end.
   private var doubted: Int?
   /// Bytes of files that were sent and not yet counted.
@@ -66,6 +71,7 @@ struct Outgoing {
     self.body = body
     sent = 0
     warmedEnd = 0
+    compared = nil
     doubted = nil
   }
 
@@ -113,7 +119,10 @@ struct Outgoing {
         continue
       }
       if budget <= 0 {
-        guard EventLoop.now.duration(to: EventLoop.exactNow) < Self.youth else { return .turnOver }
+        guard EventLoop.now.duration(to: EventLoop.exactNow) < Self.youth else {
+          warmedEnd = 0
+          return .turnOver
+        }
         budget = Self.turn
       }
       let file = body!.playable.file
@@ -125,7 +134,8 @@ struct Outgoing {
           return .cold(file, ByteRange(first: range.first, last: min(range.last, warmedEnd - 1)))
         }
         let block = reader.block(at: range.first)
-        warmedEnd = reader.object.bytes(ofBlock: block).upperBound
+        if compared == range.first, reader.isVerified(block) { return .forgotten(reader, block) }
+        compared = range.first
         return .unverified(reader, block)
       }
       switch Socket.sendFile(socket, from: file.descriptor, offset: range.first, count: end - range.first) {
@@ -138,12 +148,8 @@ struct Outgoing {
         reader.doubt(block)
         return .unverified(reader, block)
       case .bytes(let count):
-        body!.playable.sent(count, to: range.first + count)
-        body!.playhead?.moved(to: range.first + count, sent: count)
         budget -= count
-        fileBytes += count
-        body!.range = range.count == count ? nil : ByteRange(first: range.first + count, last: range.last)
-        if body!.range == nil, body!.parts == nil { body = nil }
+        passed(count)
       case .wouldBlock: return .blocked
       case .closed, .failed: return .failed
       }
@@ -162,10 +168,26 @@ struct Outgoing {
       let isInMemory = range.first < warmed || file.isResident(ByteRange(first: range.first, last: end - 1))
       return isInMemory ? end : range.first
     }
-    guard range.first < warmed, reader.isVerified(reader.block(at: range.first)) else {
-      return reader.readyEnd(range.first..<most)
-    }
-    return min(most, warmed)
+    return range.first < warmed ? min(most, warmed) : reader.readyEnd(range.first..<most)
+  }
+
+  /// Bytes of the file are out, or lie before those that are still to come.
+  private mutating func passed(_ count: Int) {
+    guard let range = body?.range else { return }
+    body!.playable.sent(count, to: range.first + count)
+    body!.playhead?.moved(to: range.first + count, sent: count)
+    fileBytes += count
+    body!.range = range.count == count ? nil : ByteRange(first: range.first + count, last: range.last)
+    if body!.range == nil, body!.parts == nil { body = nil }
+  }
+
+  /// What comes next of the file goes out of a copy of its block, which lies at `place`.
+  mutating func take(_ block: [UInt8], from place: Range<Int>) {
+    guard unsent == 0, let range = body?.range, place.contains(range.first) else { return }
+    let end = min(place.upperBound, range.last + 1)
+    bytes = Array(block[(range.first - place.lowerBound)..<(end - place.lowerBound)])
+    sent = 0
+    passed(bytes.count)
   }
 
   /// Whether all of a short range may go out right behind the bytes before it. Then they share a segment, which is a third

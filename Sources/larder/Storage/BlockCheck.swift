@@ -70,6 +70,16 @@ struct BlockCheck: ~Copyable {
     return check(file, bytes, checksum: checksum)
   }
 
+  /// The block itself, when it is what the ledger says.
+  static func copy(_ file: ObjectFile, _ bytes: Range<Int>, checksum: UInt32) -> [UInt8]? {
+    var copy = [UInt8](repeating: 0, count: bytes.count)
+    let isGood = unsafe copy.withUnsafeMutableBytes { part in
+      guard (unsafe try? file.read(into: part, at: bytes.lowerBound)) == true else { return false }
+      return unsafe CRC32C.checksum(of: UnsafeRawBufferPointer(part)) == checksum
+    }
+    return isGood ? copy : nil
+  }
+
   private func verdict(
     _ file: ObjectFile, _ bytes: Range<Int>, _ checksum: UInt32, inPagesOf page: Int = 1
   ) -> BlockVerdict {

@@ -39,6 +39,52 @@ import Testing
     }
   }
 
+  @Test("what memory forgets as soon as it was compared is compared again: the disk may have others by then")
+  func forgottenOnceCompared() throws {
+    let box = try FaultyBox(["storage": ["scrub_rate": "0"]])
+    let title = Title(size: 40 * (256 << 10))
+    try box.box.origin.put(title)
+    let id = try box.start("ann", title)
+    try box.complete(id)
+    #expect(try box.box.terminate() == .exited(0))
+    try box.start()
+    // Not the first block, which is compared before the head goes out.
+    try box.disk.plan(DiskRule(call: .objectRead, action: .spoil(39 * (256 << 10) + 1000)))
+    #expect(try box.ann.play(id).body == title.bytes)
+    #expect(try box.box.logged(event: "storage.damaged").message?.text?.contains("found by play") == true)
+    try box.settle()
+  }
+
+  @Test("what memory never keeps plays all the same: whole, from the middle, in parts, and to a slow client")
+  func neverInMemory() throws {
+    let block = 256 << 10
+    let box = try FaultyBox(["storage": ["scrub_rate": "0"]])
+    let title = Title(size: 12 * block + 77)
+    try box.box.origin.put(title)
+    let id = try box.start("ann", title)
+    try box.complete(id)
+    #expect(try box.box.terminate() == .exited(0))
+    try box.start()
+    try box.disk.plan(DiskRule(call: .objectRead, action: .forget))
+    for _ in 0..<2 { #expect(try box.ann.play(id).body == title.bytes) }
+    for (first, last) in [(0, 0), (block - 1, block), (3 * block + 5, 5 * block - 7), (title.size - 9, title.size - 1)]
+    {
+      let part = try box.ann.play(id, headers: ["Range": "bytes=\(first)-\(last)"])
+      #expect(part.status == 206 && part.body == title.bytes[first...last], "\(first)-\(last): \(part)")
+    }
+    let parts = try box.ann.play(id, headers: ["Range": "bytes=10-\(block + 20),\(7 * block - 3)-\(8 * block)"])
+    #expect(parts.status == 206)
+    for range in [10...block + 20, 7 * block - 3...8 * block] {
+      #expect(parts.body.array.contains(title.bytes[range].array), "\(range)")
+    }
+    let slow = try Connection(port: box.box.port)
+    slow.readSlowly()
+    try slow.send(request("GET", "/api/downloads/\(id)/play", headers: try box.ann.authorization))
+    #expect(try slow.receive().body == title.bytes)
+    #expect(try box.box.metric("larder_blocks_mended_total") == 0)
+    try box.settle()
+  }
+
   @Test("who plays a title whose name came back from a link waits for one block, and not for all before it")
   func relinkedAtTheEnd() throws {
     let block = 256 << 10

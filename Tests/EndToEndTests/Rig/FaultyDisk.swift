@@ -39,6 +39,10 @@ struct DiskRule: Sendable, CustomStringConvertible {
     case delay(Int)
     /// Until the plan is another one.
     case hold
+    /// After a read of an object memory has forgotten the object.
+    case forget
+    /// Once, right after this byte of an object was read, memory has forgotten the object and the disk has another byte.
+    case spoil(Int)
     /// Ends the process instead of the call, or after it.
     case kill, killed
   }
@@ -64,6 +68,8 @@ struct DiskRule: Sendable, CustomStringConvertible {
       case .short(let bytes): ("short", bytes)
       case .delay(let milliseconds): ("delay", milliseconds)
       case .hold: ("hold", 0)
+      case .forget: ("forget", 0)
+      case .spoil(let offset): ("spoil", offset)
       case .kill: ("kill", 0)
       case .killed: ("killed", 0)
       }

@@ -71,6 +71,11 @@ final class HTTPConnection {
         if case .ready = readiness { return }
         end(isWhole: false)
       }
+    case .forgotten(let reader, let block):
+      begin { [self] in
+        let copy = await reader.copy(of: block)
+        if isOpen, let copy { output.take(copy, from: reader.object.bytes(ofBlock: block)) }
+      }
     case .failed: end(isWhole: false)
     }
   }
