@@ -11,7 +11,7 @@ import Driver
 private func fuzz(_ bytes: UnsafeRawBufferPointer) {
   guard let choice = unsafe bytes.first else { return }
   let record = unsafe Array(bytes.dropFirst())
-  switch choice % 10 {
+  switch choice % 12 {
   case 0: checkDownload(record)
   case 1: checkObject(record)
   case 2: checkKind(record, of: Usage.table) { bytes throws(CorruptRecord) in try Usage(record: bytes).record }
@@ -22,6 +22,9 @@ private func fuzz(_ bytes: UnsafeRawBufferPointer) {
     checkKind(record, of: "audit") { bytes throws(CorruptRecord) in try AuditEntry(number: 7, record: bytes).record }
   case 7: checkCandidate(record)
   case 8: checkKind(record, of: SetLimit.table) { bytes throws(CorruptRecord) in try SetLimit(record: bytes).record }
+  case 9: checkSums(record)
+  case 10:
+    checkKind(record, of: UserCounts.table) { bytes throws(CorruptRecord) in try UserCounts(record: bytes).record }
   default: checkKind(record, of: "meta") { bytes throws(CorruptRecord) in try StatusCounts(record: bytes).record }
   }
 }
@@ -111,6 +114,21 @@ private func checkCandidate(_ bytes: [UInt8]) {
   guard let candidate = try? EvictionCandidate(key: key, value: value) else { return }
   check(key.suffix(16).elementsEqual(Key.download(candidate.download)), "the key ends in the download")
   check(Key.object(candidate.object) + Key.bigEndian(UInt64(candidate.bytes)) == value, "the value is the rest")
+}
+
+/// What lies beside an object's file, with the sum over it that lets it be read.
+private func checkSums(_ body: [UInt8]) {
+  let sum = Key.fnv1a(body)
+  let bytes = body + (0..<8).map { UInt8(truncatingIfNeeded: sum >> ($0 * 8)) }
+  do throws(CorruptRecord) {
+    try Sums.check(length: bytes.count, announcedBy: Array(bytes.prefix(Sums.headLength)))
+    let sums = try Sums(bytes)
+    check(sums.encoded == bytes, "sums are written as they were read")
+    check(sums.checksums.count == sums.object.blockCount, "each block has one")
+    check((try? Sums.check(length: bytes.count + 1, announcedBy: bytes)) == nil, "the head announces no more")
+  } catch {
+    check(!error.reason.isEmpty, "the error has a reason")
+  }
 }
 
 @_cdecl("LLVMFuzzerTestOneInput")
