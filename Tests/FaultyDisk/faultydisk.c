@@ -16,7 +16,8 @@
 //   hold                  waits until the plan is another one
 //   forget                a read of an object, and then memory forgets the object
 //   spoil                 once, right after this byte of an object was read,        offset
-//                         memory forgets the object and the disk has another
+//                         memory forgets the object and the disk has another,
+//                         and who reads it next hears of that 300 ms later
 //   kill, killed          ends the process before the call, or after it
 
 #define _GNU_SOURCE
@@ -248,16 +249,30 @@ static void spoil(int descriptor, off_t offset) {
   int file = open(path, O_RDWR | O_CLOEXEC);
   if (file < 0 || REAL(pread)(file, &byte, 1, offset) != 1) abort();
   byte = ~byte;
-  if (REAL(pwrite)(file, &byte, 1, offset) != 1 || REAL(fdatasync)(file) != 0) abort();
-  posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
+  // As a disk changes it: the time of the last write stays.
+  struct stat status;
+  if (fstat(file, &status) != 0 || REAL(pwrite)(file, &byte, 1, offset) != 1) abort();
+  if (futimens(file, (struct timespec[]){ status.st_atim, status.st_mtim }) != 0 || REAL(fsync)(file) != 0) abort();
+  // What the kernel or a socket still holds is forgotten a moment later.
+  size_t page = sysconf(_SC_PAGESIZE);
+  void *map = mmap(NULL, page, PROT_READ, MAP_SHARED, file, offset / page * page);
+  unsigned char is_in_memory = 1;
+  for (int tries = 0; map != MAP_FAILED && is_in_memory & 1; tries++) {
+    if (tries > 5000) abort();
+    if (tries > 0) usleep(200);
+    posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
+    mincore(map, page, &is_in_memory);
+  }
+  munmap(map, page);
   close(file);
 }
 ssize_t pread(int descriptor, void *bytes, size_t length, off_t offset) {
   struct verdict verdict = decide(kind_of(descriptor, READ, offset));
   ssize_t got = AS_DECIDED(verdict, REAL(pread)(descriptor, bytes, length, offset));
   if (verdict.action == FORGET) posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED);
-  int is_victim = verdict.action == SPOIL && offset <= verdict.number && verdict.number < offset + got;
-  if (is_victim && !__atomic_exchange_n(&is_spoilt, 1, __ATOMIC_SEQ_CST)) spoil(descriptor, verdict.number);
+  if (verdict.action == SPOIL && offset <= verdict.number && verdict.number < offset + got) {
+    if (!__atomic_exchange_n(&is_spoilt, 1, __ATOMIC_SEQ_CST)) spoil(descriptor, verdict.number); else usleep(300000);
+  }
   return got;
 }
 // The program under test sends, and reads with RWF_NOWAIT, what it knows to be in memory.

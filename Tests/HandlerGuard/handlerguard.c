@@ -6,6 +6,7 @@
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -17,6 +18,7 @@
 extern void *__libc_malloc(size_t);
 extern void *__libc_calloc(size_t, size_t);
 extern void *__libc_realloc(void *, size_t);
+extern void *__libc_memalign(size_t, size_t);
 extern void __libc_free(void *);
 
 typedef void handler(int, siginfo_t *, void *);
@@ -78,4 +80,10 @@ int open(const char *path, int flags, ...) {
 void *malloc(size_t size) { forbid(); return __libc_malloc(size); }
 void *calloc(size_t count, size_t size) { forbid(); return __libc_calloc(count, size); }
 void *realloc(void *old, size_t size) { forbid(); return __libc_realloc(old, size); }
+void *aligned_alloc(size_t alignment, size_t size) { forbid(); return __libc_memalign(alignment, size); }
+int posix_memalign(void **made, size_t alignment, size_t size) {
+  forbid();
+  *made = __libc_memalign(alignment, size);
+  return *made ? 0 : ENOMEM;
+}
 void free(void *old) { forbid(); __libc_free(old); }

@@ -242,13 +242,14 @@ final class HTTPConnection: RequestClient {
   /// Sends as much as the socket takes and a turn allows.
   private func pump() {
     let progress = output.pump(into: descriptor)
-    played(output.takeFileBytes())
+    let count = output.takeFileBytes()
+    if count > 0 { progressed = EventLoop.now.milliseconds }
+    played(count)
+    // A copy that waits to go out counts, and no longer than that.
+    if held > 0 || output.unsent > Limits.ownBytes { weigh() }
     switch progress {
     case .done: finished()
-    case .blocked:
-      wait()
-      // A copy that waits to go out counts, and counts less as it goes.
-      if held > 0 || output.unsent > Limits.ownBytes { weigh() }
+    case .blocked: wait()
     case .turnOver:
       // The rest waits for the next turn of the loop: others get theirs first.
       wait()
@@ -287,6 +288,7 @@ final class HTTPConnection: RequestClient {
     output = Outgoing()
     answerEnds()
     linger()
+    weigh()
   }
 
   private func wait() {

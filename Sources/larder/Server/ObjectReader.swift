@@ -156,26 +156,43 @@ final class ObjectReader {
 
   /// The block's bytes, for whom memory forgets them too early; nil when they are not what they were or cannot be read.
   func copy(of block: Int) async -> [UInt8]? {
-    let (file, bytes) = (file, object.bytes(ofBlock: block))
+    let chimes = await begin(block)
+    defer { end(block, chimes) }
     let checksum = try? shelf.ledger.environment.read {
       try shelf.ledger.checksum(ofBlock: block, of: object.id, in: $0)
     }
-    guard let checksum else {
-      verified.remove(block)
-      return nil
-    }
-    let copy = await DiskReaders.read(before: shelf.volume.precedence) {
+    guard let checksum else { return nil }
+    let (file, bytes) = (file, object.bytes(ofBlock: block))
+    return await DiskReaders.read(before: shelf.volume.precedence) {
       BlockCheck.copy(file, bytes, checksum: checksum)
     }
-    if copy == nil { verified.remove(block) }
-    return copy
   }
 
-  /// The bytes that are to be read ahead behind a block. Of what was known of them, that holds on which has stayed in memory.
-  private func prepareToReadAhead(_ block: Int) -> Range<Int> {
-    let end = min(block + Self.readAhead, object.blockCount)
-    for next in block..<end where verified.contains(next) && !isInMemory(next) {
-      verified.remove(next)
+  /// The block is about to be read, by nobody else meanwhile: what comes into memory by that goes out to nobody before it was
+  /// compared, whatever was known of the block.
+  private func begin(_ block: Int) async -> Chimes {
+    while let other = looks[block] { await other.wait() }
+    let chimes = Chimes()
+    looks[block] = chimes
+    verified.remove(block)
+    return chimes
+  }
+
+  private func end(_ block: Int, _ chimes: Chimes) {
+    looks[block] = nil
+    chimes.ring()
+  }
+
+  /// The bytes from a block on that are to be read ahead: up to what was compared and has stayed in memory, which must not
+  /// come from the disk anew unseen.
+  private func readAhead(from block: Int) -> Range<Int> {
+    var end = block + 1
+    while end < min(block + Self.readAhead, object.blockCount) {
+      if verified.contains(end) {
+        if isInMemory(end) { break }
+        verified.remove(end)
+      }
+      end += 1
     }
     return object.bytes(ofBlock: block).lowerBound..<object.bytes(ofBlock: end - 1).upperBound
   }
@@ -192,7 +209,8 @@ final class ObjectReader {
   }
 
   private func look(at block: Int) async -> Look {
-    while let other = looks[block] { await other.wait() }
+    let chimes = await begin(block)
+    defer { end(block, chimes) }
     let id = object.id
     let checksum: UInt32?
     do {
@@ -207,13 +225,7 @@ final class ObjectReader {
       return .bad
     }
     guard let checksum else { return .bad }
-    let chimes = Chimes()
-    looks[block] = chimes
-    defer {
-      looks[block] = nil
-      chimes.ring()
-    }
-    let (file, bytes, volume, ahead) = (file, object.bytes(ofBlock: block), shelf.volume, prepareToReadAhead(block))
+    let (file, bytes, volume, ahead) = (file, object.bytes(ofBlock: block), shelf.volume, readAhead(from: block))
     let (verdict, isCurrent) = await DiskReaders.read(before: volume.precedence) {
       // What follows is wanted next.
       posix_fadvise(file.descriptor, off_t(ahead.lowerBound), off_t(ahead.count), POSIX_FADV_WILLNEED)
@@ -224,7 +236,6 @@ final class ObjectReader {
       verified.insert(block)
       return .good
     }
-    verified.remove(block)
     guard isCurrent else {
       isOutdated = true
       return .outdated

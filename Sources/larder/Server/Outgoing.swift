@@ -54,8 +54,10 @@ struct Outgoing {
   /// Up to here the file was warmed or found in memory a moment ago; not asked again before some of it is sent, or a
   /// machine that is short of memory would never get on.
   private var warmedEnd = 0
-  /// Where the block that is to go out next was compared.
-  private var compared: Int?
+  /// Where the block that is to go out next was compared, and how many copies were asked for since anything went out.
+  private var (compared, copies): (Int?, Int) = (nil, 0)
+  /// The copies that may come to nothing before the answer is given up: a disk that says one thing and the other.
+  private static let patience = 3
   /// Where the file failed although its block was good; a second time there is the end.
   private var doubted: Int?
   /// Bytes of files that were sent and not yet counted.
@@ -71,7 +73,7 @@ struct Outgoing {
     self.body = body
     sent = 0
     warmedEnd = 0
-    compared = nil
+    (compared, copies) = (nil, 0)
     doubted = nil
   }
 
@@ -114,6 +116,7 @@ struct Outgoing {
         sent = 0
         return .done
       }
+      if !bytes.isEmpty { (bytes, sent) = ([], 0) }
       guard let range = body?.range else {
         nextPart()
         continue
@@ -134,9 +137,12 @@ struct Outgoing {
           return .cold(file, ByteRange(first: range.first, last: min(range.last, warmedEnd - 1)))
         }
         let block = reader.block(at: range.first)
-        if compared == range.first, reader.isVerified(block) { return .forgotten(reader, block) }
-        compared = range.first
-        return .unverified(reader, block)
+        guard compared == range.first, reader.isVerified(block) else {
+          compared = range.first
+          return .unverified(reader, block)
+        }
+        copies += 1
+        return copies > Self.patience ? .failed : .forgotten(reader, block)
       }
       switch Socket.sendFile(socket, from: file.descriptor, offset: range.first, count: end - range.first) {
       // The file ends before its time, or cannot be read where it could a moment ago: the block is looked at once more,
@@ -174,6 +180,7 @@ struct Outgoing {
   /// Bytes of the file are out, or lie before those that are still to come.
   private mutating func passed(_ count: Int) {
     guard let range = body?.range else { return }
+    copies = 0
     body!.playable.sent(count, to: range.first + count)
     body!.playhead?.moved(to: range.first + count, sent: count)
     fileBytes += count
@@ -182,12 +189,12 @@ struct Outgoing {
   }
 
   /// What comes next of the file goes out of a copy of its block, which lies at `place`.
-  mutating func take(_ block: [UInt8], from place: Range<Int>) {
+  mutating func take(_ block: consuming [UInt8], from place: Range<Int>) {
     guard unsent == 0, let range = body?.range, place.contains(range.first) else { return }
-    let end = min(place.upperBound, range.last + 1)
-    bytes = Array(block[(range.first - place.lowerBound)..<(end - place.lowerBound)])
-    sent = 0
-    passed(bytes.count)
+    bytes = block
+    bytes.removeLast(max(0, place.upperBound - range.last - 1))
+    sent = range.first - place.lowerBound
+    passed(unsent)
   }
 
   /// Whether all of a short range may go out right behind the bytes before it. Then they share a segment, which is a third

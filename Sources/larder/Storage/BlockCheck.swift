@@ -77,6 +77,8 @@ struct BlockCheck: ~Copyable {
       guard (unsafe try? file.read(into: part, at: bytes.lowerBound)) == true else { return false }
       return unsafe CRC32C.checksum(of: UnsafeRawBufferPointer(part)) == checksum
     }
+    // Bad bytes do not stay in memory, where others would take them for what was compared before.
+    if !isGood { file.forget(bytes) }
     return isGood ? copy : nil
   }
 

@@ -23,7 +23,7 @@ enum LedgerFault {
   @exclusivity(unchecked) private nonisolated(unsafe) static var kept: Kept?
   /// What was done about the signals before, by number: Swift's own report, or a sanitizer's. In pages of its own, too.
   @exclusivity(unchecked) private nonisolated(unsafe) static var before: UnsafeMutablePointer<sigaction>?
-  /// The thread that is in the handler; 0 for none.
+  /// The thread that came into the handler first, for a fault; 0 for none.
   @exclusivity(unchecked) private nonisolated(unsafe) static var catcher: Int32 = 0
 
   /// From now on a damaged page of the ledger in `folder` ends the process with status 70 and one line that names the
@@ -84,7 +84,7 @@ enum LedgerFault {
   ) {
     guard let kept = unsafe kept, let before = unsafe before else { _exit(70) }
     // Somebody sent it, such as a watchdog whom the loop did not answer: no fault, and what it asks for is the end.
-    if let info = unsafe info, unsafe info.pointee.si_code == 0 {  // SI_USER: by kill(2)
+    if let info = unsafe info, unsafe isSent(info.pointee) {
       endBy(number)
       raise(number)
       return
@@ -96,7 +96,9 @@ enum LedgerFault {
       endBy(number)
       return
     default:  // One line: another thread's fault is the same, or comes of it.
-      while true { pause() }
+      // It may be held up itself, by whoever reads the line, or be a number that was written over.
+      for _ in 0..<30 { sleep(1) }
+      _exit(70)
     }
     if number == SIGBUS { unsafe end(kept.unreadable, kept.unreadableCount) }
     var fault: UInt = 0
@@ -110,6 +112,13 @@ enum LedgerFault {
     unsafe write(2, kept.unknown, kept.unknownCount)
     // What was to be done before is done when the instruction fails again, or abort(3) goes on.
     unsafe sigaction(number, before + Int(number), nil)
+  }
+
+  /// Whether it comes from another process (sigaction(2), `si_code`): `abort(3)` sends one, too.
+  private static func isSent(_ info: siginfo_t) -> Bool {
+    let byThread: Int32 = -6  // SI_TKILL
+    guard unsafe info.si_code == byThread else { return unsafe info.si_code <= 0 }
+    return unsafe info._sifields._kill.si_pid != getpid()
   }
 
   /// The signal ends the process when it comes again: the default action, as all zeros say. Swift's own report would go on

@@ -41,7 +41,8 @@ struct DiskRule: Sendable, CustomStringConvertible {
     case hold
     /// After a read of an object memory has forgotten the object.
     case forget
-    /// Once, right after this byte of an object was read, memory has forgotten the object and the disk has another byte.
+    /// Once, right after this byte of an object was read, memory has forgotten the object and the disk has another byte;
+    /// and who reads that hears of it 300 ms later.
     case spoil(Int)
     /// Ends the process instead of the call, or after it.
     case kill, killed
