@@ -167,7 +167,10 @@ final class Playable {
     connection.playBegins(isWhole: reader.map { $0.state == .complete } ?? true)
     let scratch = unsafe connection.scratch
     let length = render(status, connection, now, fields)
-    if let range, range.count < Self.smallBody, reader?.isVerified(range.first...range.last) ?? true {
+    // A read that finds nothing in memory has the kernel fetch it, or finds it already: so memory is asked first.
+    if let range, range.count < Self.smallBody,
+      reader.map({ $0.readyEnd(range.first..<range.last + 1) > range.last }) ?? true
+    {
       let got = unsafe larder_read_resident(
         file.descriptor, scratch.baseAddress! + length, range.count, off_t(range.first))
       if got == range.count {
