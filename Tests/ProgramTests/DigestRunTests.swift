@@ -61,6 +61,18 @@ import Testing
     #expect(looks < 1000)
   }
 
+  @Test("what memory had forgotten it forgets again: nobody has compared what came from the disk")
+  func forgotten() async throws {
+    let piece = try Piece(size: 1 << 20)
+    try piece.write(0..<1 << 20)
+    try piece.file.synchronize()
+    piece.file.forget(0..<1 << 20)
+    let residency = Residency(piece.file, size: 1 << 20)
+    try #require(residency.end(0..<1 << 20) == 0)
+    _ = try #require(await piece.digest(.md5).finish { true })
+    for start in stride(from: 0, to: 1 << 20, by: 64 << 10) { #expect(residency.end(start..<start + 1) == start) }
+  }
+
   @Test("whatever comes when, it is the digest of the whole", arguments: DigestAlgorithm.allCases, [0, 100_000])
   func whole(_ algorithm: DigestAlgorithm, partBytes: Int) async throws {
     let piece = try Piece(size: 700_001)

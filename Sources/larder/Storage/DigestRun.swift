@@ -14,6 +14,7 @@ import Synchronization
 final class DigestRun: Sendable {
   let algorithm: DigestAlgorithm
   private let file: ObjectFile
+  private let residency: Mutex<Residency>
   private let size: Int
   private let worker: Worker
   private let following = Mutex(Following())
@@ -40,6 +41,9 @@ final class DigestRun: Sendable {
     self.file = file
     self.worker = worker
     size = object.size
+    residency = Mutex(Residency(file, size: object.size))
+    // What the kernel read ahead nobody would have forgotten again.
+    posix_fadvise(file.descriptor, 0, 0, POSIX_FADV_RANDOM)
     digest = Mutex(DigestedPrefix(algorithm, partBytes: offered.partBytes))
   }
 
@@ -91,9 +95,14 @@ final class DigestRun: Sendable {
       let stop = min(goal, digest.end + Self.step)
       while digest.end < stop {
         let part = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[..<min(buffer.count, stop - digest.end)])
-        guard unsafe try file.read(into: part, at: digest.end) else { throw DiskError("read a whole object", EIO) }
+        let place = digest.end..<digest.end + part.count
+        let wasInMemory = residency.withLock { $0.end(place) } == place.upperBound
+        guard unsafe try file.read(into: part, at: place.lowerBound) else {
+          throw DiskError("read a whole object", EIO)
+        }
+        // What memory had forgotten it forgets again: a player who compared it before would take it for that.
+        if !wasInMemory || following.withLock(\.forgets) { file.forget(place) }
         unsafe digest.update(UnsafeRawBufferPointer(part))
-        if following.withLock(\.forgets) { file.forget(digest.end - part.count..<digest.end) }
       }
       return digest.end
     }
