@@ -206,11 +206,15 @@ final class FaultyBox {
     }
   }
 
-  /// The files of the objects' checksums, by their numbers on the disk.
-  private func sums() throws -> Set<UInt64> {
+  /// When the objects' checksums were written. A number on the disk may come again.
+  private func sums() throws -> [String: Int] {
     let names = try FileManager.default.contentsOfDirectory(atPath: "\(data)/objects").filter { $0.hasSuffix(".sums") }
+    var times: [String: Int] = [:]
     var status = stat()
-    return Set(names.compactMap { unsafe stat("\(data)/objects/\($0)", &status) == 0 ? UInt64(status.st_ino) : nil })
+    for name in names where unsafe stat("\(data)/objects/\(name)", &status) == 0 {
+      times[name] = Int(status.st_mtim.tv_sec) * 1_000_000_000 + Int(status.st_mtim.tv_nsec)
+    }
+    return times
   }
 
   /// The origin has another version by the time at which bytes of the old one are lost: the title begins again with that.
