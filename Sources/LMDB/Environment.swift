@@ -50,11 +50,8 @@ public final class Environment: Sendable {
     try unsafe check(mdb_env_set_maxreaders(environment, readers), operation)
     self.path = path
     let flags = MDB_NOTLS | (readOnly ? MDB_RDONLY : 0)
-    if locksInMemory {
-      LockFile.moveToMemory(path)
-      gate.whenClosed = { LockFile.giveBack(path) }
-    }
-    LockFile.forgetLostLink(path)
+    LockFile.prepare(path, inMemory: locksInMemory)
+    if locksInMemory { gate.whenClosed = { LockFile.giveBack(path) } }
     if !readOnly { try LockFile.setAside(in: path, readers: maxReaders, operation) }
     try unsafe check(mdb_env_open(environment, path, UInt32(flags), 0o640), operation)
   }

@@ -15,6 +15,11 @@ struct StartFailure: Error, CustomStringConvertible {
   static func temporary(_ why: String) -> StartFailure { StartFailure(status: 75, description: why) }
   static func configuration(_ why: String) -> StartFailure { StartFailure(status: 78, description: why) }
   static func fault(_ why: String) -> StartFailure { StartFailure(status: 70, description: why) }
+
+  /// What a setting names cannot be used.
+  static func settings(_ path: String, _ problem: SettingProblem) -> StartFailure {
+    problem.mayMend ? .temporary("\(path): \(problem)") : .configuration("\(path): \(problem)")
+  }
 }
 
 /// A running box.

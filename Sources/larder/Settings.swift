@@ -13,6 +13,8 @@ import S3
 struct SettingProblem: Error, CustomStringConvertible {
   let key: String
   let reason: String
+  /// Whether it is the disk that says no, and may say yes the next time.
+  var mayMend = false
   var description: String { "\(key): \(reason)" }
 }
 
@@ -61,6 +63,10 @@ struct Settings: Sendable {
       if !configuration.auth.secretFile.isEmpty { return try AuthKeyFile.load(configuration.auth.secretFile) }
       let path = "\(configuration.storage.path)/auth.key"
       return try makesKey ? AuthKeyFile.loadOrCreate(path) : AuthKeyFile.load(path)
+    } catch .system(let operation, let path, let code) where configuration.auth.secretFile.isEmpty {
+      // Its own key in its own data directory: no setting is wrong when a disk is full.
+      let error = DiskError("\(operation) \(path)", code)
+      throw SettingProblem(key: "auth.secret_file", reason: "\(error)", mayMend: error.mayMend)
     } catch {
       throw SettingProblem(key: "auth.secret_file", reason: "\(error)")
     }

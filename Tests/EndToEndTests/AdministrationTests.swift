@@ -99,6 +99,11 @@ import Testing
           $0.event?.text == "ledger.unreadable" && $0.message?.text?.hasPrefix("user \(name): ") == true
         } == 1, "\(name) is named once: \(box.report)")
     }
+    // Each has figures that the answer needs: how many there are of theirs, how much they may have, how much they use.
+    for (name, status) in [("ann", 200), ("bob", 500), ("cyd", 500), ("dot", 200)] {
+      let answer = try box.user(name).ask("GET", "/api/downloads/storage")
+      #expect(answer.status == status && (status == 200 || answer.code == "internal"), "\(name): \(answer)")
+    }
     #expect(try box.document("quota", "bob", "3MiB").limit_bytes?.int == 3 << 20, "a new limit mends it")
     #expect(names(try box.document("users")) == ["bob", "dot"])
   }

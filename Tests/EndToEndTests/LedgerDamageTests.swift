@@ -234,6 +234,16 @@ private struct LedgerFile {
     let verdict = try box.verify()
     #expect(verdict.ending == .exited(1))
     #expect(verdict.differences.contains { $0.message?.text?.contains(ids[1]) == true }, "\(verdict)")
+    let repair = try box.verify("--repair")
+    #expect(repair.ending == .exited(0), "\(repair)")
+    #expect(repair.notes.contains { $0.message?.text?.contains("2 records could not be read") == true }, "\(repair)")
+    // What stood on the object is fetched anew, and what the record said of the download nobody knows.
+    try ann.wait(ids[2], for: "completed")
+    #expect(try ann.ask("GET", "/api/downloads/\(ids[1])").status == 404)
+    let kept = [0, 2, 3]
+    #expect(try ann.storage().used == kept.reduce(0) { $0 + titles[$1].size }, "charged no longer")
+    for index in kept { #expect(try ann.play(ids[index]).body == titles[index].bytes) }
+    #expect(try box.verify().isClean)
   }
 
   @Test("a record that cannot be read stops its own title: what stands behind it is fetched, and scrubbed")

@@ -179,6 +179,42 @@ private struct Shelf {
     #expect(try shelf.ann.play(shelf.ann.fetch(fresh)).body == fresh.bytes)
   }
 
+  @Test("what the disk does not give is named with its reason, and --repair has it written anew")
+  func unreadable() throws {
+    let disk = try FaultyDisk()
+    let box = try Box(Shelf.settings)
+    let ann = try box.user("ann")
+    let title = Title(size: 3 * block)
+    try box.origin.put(title)
+    let id = try ann.fetch(title)
+    let object = try box.object(of: box.link(ann, title))
+    #expect(try box.terminate() == .exited(0))
+    try disk.watch(box.data)
+    try disk.plan(DiskRule(call: .objectRead, action: .fail(EIO)))
+    let found = try box.verify(environment: disk.environment)
+    #expect(found.ending == .exited(1) && found.differences.count == 2, "\(found)")
+    #expect(found.kinds(at: object) == ["blocks_unreadable"], "\(found)")
+    #expect(found.kinds(at: "\(object).sums") == ["unreadable"], "\(found)")
+    for difference in found.differences {
+      #expect(difference.message?.text?.contains("Input/output error") == true, "\(difference)")
+    }
+    #expect(found.differences.first { $0["kind"]?.text == "blocks_unreadable" }?.blocks?.array?.count == 1, "\(found)")
+    try disk.mend()
+    #expect(try box.verify(environment: disk.environment).isClean)
+    // As a disk does it that has bad sectors: what is written anew it puts elsewhere.
+    try disk.plan(DiskRule(call: .objectRead, action: .remap(EIO)))
+    let before = box.proxy.traffic
+    let repair = try box.verify("--repair", environment: disk.environment)
+    #expect(repair.kinds(at: object) == ["blocks_unreadable"], "\(repair)")
+    #expect(repair.summary?.mended?.int == 1 && repair.summary?.waiting_blocks?.int == 0, "\(repair)")
+    #expect(box.proxy.traffic - before == title.size, "\(repair)")
+    try disk.mend()
+    #expect(try box.verify("--repair").ending == .exited(0))
+    #expect(try box.verify().isClean)
+    try box.start()
+    #expect(try ann.play(id).body == title.bytes)
+  }
+
   @Test("what stands in the place of larder's own files is not read for ever nor waited for, and goes")
   func foreigners() throws {
     let shelf = try Shelf(3, size: 3 * block)

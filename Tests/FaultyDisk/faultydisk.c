@@ -12,6 +12,7 @@
 //   late                  the call, and then returns the error all the same        errno
 //   lose                  fails a sync and drops what was written since the last   errno
 //   short                 writes no more than so many bytes                        bytes
+//   remap                 fails until something of an object is written           errno
 //   delay                 waits before the call                                    milliseconds
 //   hold                  waits until the plan is another one
 //   forget                a read of an object, and then memory forgets the object
@@ -41,15 +42,18 @@
 
 enum kind {
   OBJECT_WRITE, OBJECT_SYNC, OBJECT_READ, OBJECT_OPEN, FOLDER_SYNC, LINK, UNLINK, MKDIR, RENAME,
-  LEDGER_WRITE, LEDGER_SYNC, LEDGER_META, LEDGER_ROOM, OTHER_WRITE, OTHER_SYNC, OBJECT_LOOK, SPACE, KINDS, NONE = KINDS
+  LEDGER_WRITE, LEDGER_SYNC, LEDGER_META, LEDGER_ROOM, OTHER_WRITE, OTHER_SYNC, OBJECT_LOOK, SPACE, TRUNCATE, KINDS,
+  NONE = KINDS
 };
 static const char *const names[KINDS] = {
   "object-write", "object-sync", "object-read", "object-open", "folder-sync", "link", "unlink", "mkdir", "rename",
   "ledger-write", "ledger-sync", "ledger-meta", "ledger-room", "other-write", "other-sync",
-  "object-look", "space"
+  "object-look", "space", "truncate"
 };
-enum action { PASS, FAIL, LATE, LOSE, SHORT, DELAY, HOLD, FORGET, SPOIL, KILL, KILLED };
-static const char *const actions[] = { "pass", "fail", "late", "lose", "short", "delay", "hold", "forget", "spoil", "kill", "killed" };
+enum action { PASS, FAIL, LATE, LOSE, SHORT, DELAY, HOLD, FORGET, SPOIL, REMAP, KILL, KILLED };
+static const char *const actions[] = {
+  "pass", "fail", "late", "lose", "short", "delay", "hold", "forget", "spoil", "remap", "kill", "killed"
+};
 
 struct rule { enum kind kind; uint64_t from, to; enum action action; long number; };
 struct verdict { enum action action; long number; };
@@ -126,6 +130,7 @@ static struct verdict decide_on(enum kind kind, int is_in_memory) {
   for (int i = 0; i < rule_count; i++)
     if (rules[i].kind == kind && rules[i].from <= number && (rules[i].to == 0 || number <= rules[i].to))
       verdict = (struct verdict){ rules[i].action, rules[i].number };
+  if (verdict.action == REMAP) verdict.action = counts[OBJECT_WRITE] ? PASS : FAIL;
   ino_t file = plan_file;
   struct timespec time = plan_time;
   pthread_mutex_unlock(&mutex);
@@ -291,6 +296,13 @@ int fallocate(int descriptor, int mode, off_t offset, off_t length) {
   return AS_DECIDED(verdict, REAL(fallocate)(descriptor, mode, offset, length));
 }
 
+int ftruncate(int descriptor, off_t length) {
+  char buffer[PATH_MAX];
+  struct verdict verdict = decide(below(descriptor, buffer) ? TRUNCATE : NONE);
+  return AS_DECIDED(verdict, REAL(ftruncate)(descriptor, length));
+}
+int ftruncate64(int, off_t) __attribute__((alias("ftruncate")));
+
 int fstatvfs(int descriptor, struct statvfs *found) {
   char buffer[PATH_MAX];
   struct verdict verdict = decide(below(descriptor, buffer) ? SPACE : NONE);
@@ -336,6 +348,14 @@ int mkdir(const char *path, mode_t mode) {
 int rename(const char *old, const char *new) {
   struct verdict verdict = decide(is_ours(-1, new) ? RENAME : NONE);
   return AS_DECIDED(verdict, REAL(rename)(old, new));
+}
+int renameat(int from, const char *old, int to, const char *new) {
+  struct verdict verdict = decide(is_ours(to, new) ? RENAME : NONE);
+  return AS_DECIDED(verdict, REAL(renameat)(from, old, to, new));
+}
+int renameat2(int from, const char *old, int to, const char *new, unsigned int flags) {
+  struct verdict verdict = decide(is_ours(to, new) ? RENAME : NONE);
+  return AS_DECIDED(verdict, REAL(renameat2)(from, old, to, new, flags));
 }
 int openat(int folder, const char *path, int flags, ...) {
   va_list arguments;

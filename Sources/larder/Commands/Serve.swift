@@ -32,7 +32,7 @@ struct Serve: ParsableCommand {
     try DataDirectory.prepareForKey(configuration.storage.path)
     let settings: Settings
     do { settings = try await Settings(configuration, makesKey: true) } catch {
-      throw StartFailure.configuration("\(path): \(error)")
+      throw StartFailure.settings(path, error)
     }
     let orders = Orders()
     let signals = try Signals([SIGHUP, SIGTERM, SIGINT]) { orders.give($0 == SIGHUP ? .reload : .stop) }

@@ -109,7 +109,7 @@ struct Verify: ParsableCommand {
     logged.level = max(logged.level, .warning)
     let settings: Settings
     do { settings = try await Settings(configuration, makesKey: true) } catch {
-      throw StartFailure.configuration("\(path): \(error)")
+      throw StartFailure.settings(path, error)
     }
     let owner = try Owner(of: configuration.storage.path)
     owner?.take("auth.key", below: configuration.storage.path)

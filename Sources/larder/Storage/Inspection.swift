@@ -156,6 +156,11 @@ final class Inspection {
       }
     case .linkMissing(let link), .linkForeign(let link):
       try read { ledger, tx in try? ledger.download(link.download, in: tx) }.flatMap { try judgeLink(of: $0) }
+    case .unreadable(let path, _) where path.hasPrefix("objects/"):
+      // Its name may be in order, and what it holds out of reach.
+      try judgeName(path)
+        ?? StoredPath.objectID(ofFile: String(path.dropFirst("objects/".count))).flatMap { try current($0) }
+        .flatMap { now in try judgeFile(of: now).first { $0.path == path && $0.word == finding.word } }
     case .stray(let path, _), .folderEmpty(let path), .unreadable(let path, _): try judgeName(path)
     }
   }

@@ -13,7 +13,9 @@ final class FaultyBox {
   /// The users by name; their tokens outlive every restart.
   private(set) var users: [String: User] = [:]
   /// How each run ended that ended by itself.
-  private(set) var endings: [Ending] = []
+  private(set) var endings: [RunEnding] = []
+  /// How many calls there were before the disk was mended for the first time; nil before that.
+  private(set) var calls: [DiskCall: Int]?
   /// The live downloads that were acknowledged, by id.
   private var live: [String: (user: String, title: Title)] = [:]
   private var gone: [String: String] = [:]
@@ -57,9 +59,17 @@ final class FaultyBox {
 
   /// Starts it on a disk that is well, after its run has ended by itself.
   private func revive() throws {
-    if let ending = box.program?.poll() { endings.append(ending) }
-    try disk.mend()
+    if let ending = box.program?.poll() {
+      endings.append(RunEnding(ending: ending, hadListened: box.log.contains { $0.event?.text == "listening" }))
+    }
+    try mend()
     try box.start()
+  }
+
+  /// The disk is well again.
+  private func mend() throws {
+    if calls == nil { calls = Dictionary(uniqueKeysWithValues: DiskCall.allCases.map { ($0, disk.count($0)) }) }
+    try disk.mend()
   }
 
   /// Does `body` until it answers; a run that ends in between is followed by another.
@@ -181,6 +191,107 @@ final class FaultyBox {
     try require(record.error?.code?.text == "evicted" && record.deleted_at != .null, "not evicted: \(record)")
   }
 
+  // MARK: What a title goes through
+
+  /// Changes bytes in the middle of a completed title and adds some behind its end, as a disk or somebody may; then plays it.
+  func mend(_ id: String) throws {
+    guard let (name, title) = live[id] else { throw RigFailure("no live download \(id)") }
+    let before = try sums()
+    try damage(id)
+    try play(id, try user(name), title)
+    // It plays before it is whole again. Then its checksums are written anew.
+    try insist("\(id) is whole again") { () -> Bool? in
+      _ = try user(name).download(id)
+      return try sums() != before ? true : nil
+    }
+  }
+
+  /// When the objects' checksums were written. A number on the disk may come again.
+  private func sums() throws -> [String: Int] {
+    let names = try FileManager.default.contentsOfDirectory(atPath: "\(data)/objects").filter { $0.hasSuffix(".sums") }
+    var times: [String: Int] = [:]
+    var status = stat()
+    for name in names where unsafe stat("\(data)/objects/\(name)", &status) == 0 {
+      times[name] = Int(status.st_mtim.tv_sec) * 1_000_000_000 + Int(status.st_mtim.tv_nsec)
+    }
+    return times
+  }
+
+  /// The origin has another version by the time at which bytes of the old one are lost: the title begins again with that.
+  func renew(_ id: String) throws {
+    guard let (name, old) = live[id] else { throw RigFailure("no live download \(id)") }
+    let (user, new) = (try user(name), old.replaced(size: old.size - 50_000))
+    try box.origin.put(new)
+    try damage(id)
+    live[id] = (name, new)
+    try insist("\(id) of the new version") { () -> Bool? in
+      // Whoever plays it finds the damage.
+      _ = try? user.play(id)
+      let now = try user.download(id)
+      return now.total_bytes?.int == new.size && now.status?.text == "completed" ? true : nil
+    }
+    try play(id, user, new)
+  }
+
+  private func damage(_ id: String) throws {
+    guard let (name, title) = live[id] else { throw RigFailure("no live download \(id)") }
+    let user = try user(name)
+    let link = try insist("the link of \(id)") { try user.download(id).file_path?.text }
+    guard let file = FileHandle(forUpdatingAtPath: "\(data)/\(link)") else { throw Wrong(description: "no \(link)") }
+    try file.seek(toOffset: UInt64(title.size / 2))
+    try file.write(contentsOf: Data(title.bytes[title.size / 2...title.size / 2 + 2].array.map { ~$0 }))
+    try file.seekToEnd()
+    try file.write(contentsOf: Data([1, 2, 3]))
+    try file.close()
+  }
+
+  /// Starts a title of which so many bytes come in, and cancels it then; a refusal must have changed nothing.
+  func cancel(_ name: String, _ title: Title, after bytes: Int) throws {
+    let (user, proxy) = (try user(name), box.proxy)
+    let end = proxy.traffic + bytes
+    proxy.hold(after: end)
+    defer { proxy.release() }
+    let id = try start(name, title)
+    try insist("\(id) comes in") { () -> Bool? in
+      _ = try user.download(id)
+      return proxy.traffic >= end ? true : nil
+    }
+    var isAsked = false
+    try insist("the end of \(id)") { () -> Bool? in
+      let isFirst = !isAsked
+      isAsked = true
+      let answer = try user.ask("DELETE", "/api/downloads/\(id)")
+      if answer.status == 200 || answer.status == 404 && !isFirst { return true }
+      try require(answer.status >= 500, "cancel: \(answer)")
+      try require(try user.download(id).deleted_at == .null, "refused, and gone: \(answer)")
+      return nil
+    }
+    live[id] = nil
+    gone[id] = name
+  }
+
+  /// Starts a title that the origin refuses, and tries it again once it does not.
+  func retry(_ name: String, _ title: Title) throws -> String {
+    let user = try user(name)
+    box.proxy.fault(Fault(action: Fault.s3(403, "AccessDenied")) { $0.method == "GET" })
+    let id = try start(name, title)
+    try insist("\(id) failed") { try user.download(id).status?.text == "failed" ? true : nil }
+    box.proxy.fault(nil)
+    try insist("retry of \(id)") { () -> Bool? in
+      let answer = try user.ask("POST", "/api/downloads/\(id)/retry")
+      let status = try user.download(id).status?.text
+      switch answer.status {
+      case 200: return true
+      // The answer to an earlier try was lost with the process.
+      case 409 where status == "completed": return true
+      default:
+        try require(answer.status >= 500 && status == "failed", "retry: \(answer), and it is \(status ?? "nothing")")
+        return nil
+      }
+    }
+    return id
+  }
+
   private func liveDownloads(of user: User) throws -> [JSON] {
     try user.expect(200, "GET", "/api/downloads").downloads?.array ?? []
   }
@@ -191,7 +302,7 @@ final class FaultyBox {
   func settle() throws {
     try insist("an end in order") { () -> Bool? in
       try compareAnswers()
-      try disk.mend()
+      try mend()
       let ending = try box.terminate()
       try require(ending == .exited(0), "it ended with \(String(describing: ending)): \(box.report)")
       return true
@@ -238,6 +349,15 @@ final class FaultyBox {
       try require(try user.play(id).status == 404, "\(id) can be played after its end")
     }
   }
+}
+
+/// How a run of a box ended.
+struct RunEnding: Equatable, CustomStringConvertible {
+  var ending: Ending
+  /// Whether it had said that it listens.
+  var hadListened: Bool
+
+  var description: String { "\(ending) \(hadListened ? "after" : "before") it listened" }
 }
 
 /// A promise that was broken.

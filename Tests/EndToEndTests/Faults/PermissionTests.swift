@@ -78,4 +78,25 @@ import Testing
     #expect(try box.terminate() == .exited(0))
     #expect(try box.verify().isClean)
   }
+
+  @Test("verify says of what it may not read that it cannot be judged, and --repair leaves it where it is")
+  func verify() throws {
+    let (box, ann, titles, ids) = try box()
+    #expect(try box.terminate() == .exited(0))
+    let path = try box.object(of: box.link(ann, titles[1]))
+    let launcher = geteuid() == 0 ? Self.launcher : []
+    try allow(0, box.path(path))
+    for options in [[], ["--repair"]] {
+      let verdict = try options.isEmpty ? box.verify(launcher: launcher) : box.verify("--repair", launcher: launcher)
+      #expect(verdict.ending == .exited(1) && verdict.differences.count == 1, "\(verdict)")
+      #expect(verdict.kinds(at: path) == ["unreadable"], "\(verdict)")
+      #expect(verdict.differences.first?.message?.text?.contains("Permission denied") == true, "\(verdict)")
+      #expect(verdict.summary?.not_mended?.int == (options.isEmpty ? nil : 1), "\(verdict)")
+    }
+    #expect(!box.exists("lost+found") && box.exists(path))
+    try allow(0o640, box.path(path))
+    #expect(try box.verify(launcher: launcher).isClean)
+    try box.start()
+    for (id, title) in zip(ids, titles) { #expect(try ann.play(id).body == title.bytes) }
+  }
 }

@@ -182,6 +182,53 @@ import Testing
     #expect(box.endings.isEmpty)
   }
 
+  /// A box that has a title of some blocks and has looked at none of them since it started.
+  private func unread() throws -> (box: FaultyBox, title: Title, id: String) {
+    let box = try FaultyBox(["storage": ["scrub_rate": "0"]])
+    let title = Title(size: 2 * (256 << 10) + 1000)
+    try box.box.origin.put(title)
+    let id = try box.start("ann", title)
+    try box.complete(id)
+    #expect(try box.box.terminate() == .exited(0))
+    try box.start()
+    return (box, title, id)
+  }
+
+  @Test("a read that fails once, whichever of a play it is, is made again before the origin is asked")
+  func unreadOnce() throws {
+    let (box, title, id) = try unread()
+    let before = box.box.proxy.traffic
+    var number = 1
+    while true {
+      try box.disk.plan(.only(number, .objectRead, .fail(EIO)))
+      #expect(try box.ann.play(id).body == title.bytes, "read \(number)")
+      if box.disk.count(.objectRead) < number { break }
+      number += 1
+      // What was compared before is not read again.
+      #expect(try box.box.terminate() == .exited(0))
+      try box.start()
+    }
+    #expect(number > 3, "each block was read")
+    #expect(box.box.proxy.traffic == before)
+    try box.settle()
+    #expect(box.endings.isEmpty)
+  }
+
+  @Test("a block that cannot be read before it is written anew is fetched again, and no other")
+  func unreadUntilWritten() throws {
+    let (box, title, id) = try unread()
+    let before = box.box.proxy.traffic
+    // The one that is read first: when it is written all others can be read.
+    try box.disk.plan(DiskRule(call: .objectRead, action: .remap(EIO)))
+    #expect(try box.ann.play(id).body == title.bytes)
+    #expect(box.box.proxy.traffic - before == 256 << 10, "one block")
+    let told = try box.box.logged(event: "storage.damaged")
+    #expect(told.message?.text?.contains("Input/output error; fetching it again") == true, "\(told)")
+    #expect(try box.box.metric("larder_blocks_mended_total") == 1)
+    try box.settle()
+    #expect(box.endings.isEmpty)
+  }
+
   @Test(
     "a wish that the ledger cannot keep is refused and changes nothing, and all reading goes on",
     arguments: [

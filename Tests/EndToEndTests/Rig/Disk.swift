@@ -71,9 +71,15 @@ extension Box {
   }
 
   /// Runs `larder verify --json`.
-  func verify(_ options: String...) throws -> Verdict {
+  ///
+  /// - Parameter launcher: what starts it in its place, such as setpriv(1).
+  func verify(
+    _ options: String..., environment: [String: String] = [:], launcher: [String] = []
+  ) throws -> Verdict {
     let program = try Program(
-      Paths.larder, ["verify", "--json"] + options + ["--config", configurationFile])
+      "/usr/bin/env",
+      launcher + [Paths.larder, "verify", "--json"] + options + ["--config", configurationFile],
+      environment: environment)
     let ending = try program.wait(within: 120)
     return Verdict(ending: ending, output: program.output, errors: program.errors)
   }

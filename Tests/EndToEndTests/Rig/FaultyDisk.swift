@@ -24,6 +24,8 @@ enum DiskCall: String, CaseIterable, Sendable {
   case objectLook = "object-look"
   /// The file system is asked what is free.
   case space
+  /// An open file is cut, or made longer.
+  case truncate
 }
 
 /// What the disk does to calls of one kind.
@@ -35,6 +37,8 @@ struct DiskRule: Sendable, CustomStringConvertible {
     /// Fails a sync and forgets what was written since the last one, as Linux may.
     case lose(Int32)
     case short(Int)
+    /// Fails until something of an object is written: then the disk has put it elsewhere.
+    case remap(Int32)
     /// In milliseconds.
     case delay(Int)
     /// Until the plan is another one.
@@ -67,6 +71,7 @@ struct DiskRule: Sendable, CustomStringConvertible {
       case .late(let code): ("late", Int(code))
       case .lose(let code): ("lose", Int(code))
       case .short(let bytes): ("short", bytes)
+      case .remap(let code): ("remap", Int(code))
       case .delay(let milliseconds): ("delay", milliseconds)
       case .hold: ("hold", 0)
       case .forget: ("forget", 0)

@@ -115,8 +115,10 @@ enum Runner {
     for name in ["data.mdb", "lock.mdb"] { unsafe unlink("\(path)/\(name)") }
     guard length > 0 else { return }
     let file = String(decoding: target.prefix(length).map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    unsafe unlink(file)
-    if let slash = file.lastIndex(of: "/") { unsafe rmdir(String(file[..<slash])) }
+    guard let slash = file.lastIndex(of: "/") else { return }
+    let folder = String(file[..<slash])
+    for name in ["lock.mdb", "of"] { unsafe unlink("\(folder)/\(name)") }
+    unsafe rmdir(folder)
   }
 
   private final class Outcome: @unchecked Sendable {
