@@ -12,8 +12,11 @@ public final class TokenCache {
 
   private var table: TokenTable
 
+  /// How many tokens are remembered, unless somebody says otherwise.
+  public static let usualCapacity = 4096
+
   /// Makes an empty table for about `capacity` tokens: the next power of two, eight at the least.
-  public init(verifier: TokenVerifier, capacity: Int = 4096) {
+  public init(verifier: TokenVerifier, capacity: Int = usualCapacity) {
     self.verifier = verifier
     self.table = TokenTable(capacity: capacity)
   }

@@ -220,8 +220,39 @@ import Testing
     #expect(try half.isClosed())
     let silent = try Connection(port: box.port)
     #expect(try silent.isClosed(), "an idle connection is closed without a word")
+    let used = try Connection(port: box.port)
+    for _ in 0..<2 {
+      try used.send(request("GET", "/healthz"))
+      #expect(try used.receive().status == 200)
+    }
+    #expect(try used.isClosed(), "so is one that was used")
     let absolute = try Connection(port: box.port)
     try absolute.send("GET http://box.example/healthz HTTP/1.1\r\nHost: other\r\n\r\n")
     #expect(try absolute.receive().status == 200)
+  }
+
+  @Test("a head and a body that come a byte at a time end when their time is over, however often one comes")
+  func dripping() throws {
+    let box = try Self.box.get()
+    let load = Load()
+    let head = "POST /api/downloads/start HTTP/1.1\r\nHost: a\r\n"
+    let starts = [head + "X-Long: ", head + "Content-Length: 60000\r\n\r\n"]
+    for start in starts {
+      let client = try load.add(box.port)
+      client.send(Array(start.utf8))
+      client.expect(Expectation(statuses: [408]))
+    }
+    try load.run(until: "all but the rest is sent") {
+      zip(load.clients, starts).allSatisfy { $0.sent == $1.utf8.count }
+    }
+    for client in load.clients {
+      client.supply = { [UInt8(ascii: "a")] }
+      client.drip = 0.02
+    }
+    try load.run(until: "both are told") { load.clients.allSatisfy { !$0.isOpen } }
+    for (client, start) in zip(load.clients, starts) {
+      #expect(client.statuses == [408: 1] && client.end == .orderly, "\(start)")
+      #expect(client.sent > start.utf8.count + 5, "\(start): it was on its way all the time")
+    }
   }
 }

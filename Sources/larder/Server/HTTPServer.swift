@@ -111,6 +111,8 @@ final class HTTPServer {
 
   private func accepted(_ descriptor: consuming Descriptor) {
     let hasRoom = makeRoom(for: descriptor.raw)
+    // In a flood nobody is told anything beyond these: to be closed at once costs the others the least.
+    guard hasRoom || turnedAway < Limits.turnedAway else { return }
     Socket.setNoDelay(descriptor.raw)
     Socket.setKeepAlive(descriptor.raw)
     guard let connection = try? HTTPConnection(descriptor, server: self) else { return }
@@ -120,10 +122,7 @@ final class HTTPServer {
     guard hasRoom else {
       turnedAway += 1
       let problem = Problem(.serviceUnavailable, code: "busy", detail: "too many connections; try again in a moment")
-      connection.turnAway(problem, [Reply.Field("Retry-After", "1")])
-      // In a flood, whether the answer arrives is the client's luck.
-      if turnedAway > Limits.turnedAway { connection.close() }
-      return
+      return connection.turnAway(problem, [Reply.Field("Retry-After", "1")])
     }
     // Most clients send their request along: try before asking the kernel to tell us.
     connection.begin()

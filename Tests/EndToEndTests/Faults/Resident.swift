@@ -43,61 +43,68 @@ struct Resident: Sendable {
 
   // MARK: Life
 
-  /// Lives until the box no longer answers.
-  mutating func live(port: Int) throws {
+  /// Lives until the box no longer answers, which it does until its death.
+  mutating func live(port: Int, until fate: Fate) throws {
     while true {
-      do { try act(port) } catch let wrong as Wrong { throw wrong } catch { return }
+      do { try act(port, fate) } catch let wrong as Wrong { throw wrong } catch {
+        guard fate.hasCome else {
+          throw Wrong(description: "\(name) got no answer from a box in good health: \(error)")
+        }
+        return
+      }
     }
   }
 
-  private mutating func act(_ port: Int) throws {
+  private mutating func act(_ port: Int, _ fate: Fate) throws {
     let known = diary.filter { !$0.value.isDeleted && !$0.value.isDoubtful }.keys.sorted()
     let id = known.randomElement(using: &generator)
     switch (Int.random(in: 0..<10, using: &generator), id) {
-    case (0...2, _), (_, nil): try start(titles.randomElement(using: &generator)!, port)
-    case (3...4, let id?): try look(id, port)
-    case (5...6, let id?): try play(id, port)
-    case (7, let id?): try pin(id, port)
-    case (8, let id?): try delete(id, port)
+    case (0...2, _), (_, nil): try start(titles.randomElement(using: &generator)!, port, fate)
+    case (3...4, let id?): try look(id, port, fate)
+    case (5...6, let id?): try play(id, port, fate)
+    case (7, let id?): try pin(id, port, fate)
+    case (8, let id?): try delete(id, port, fate)
     case (_, _):
       let answer = try ask(port, "GET", "/api/downloads")
-      if answer.status != 200 { return try refused(answer) }
+      if answer.status != 200 { return try refused(answer, fate) }
     }
   }
 
-  /// A disk that has just gone may be noticed before the process ends; everything else is wrong.
-  private func refused(_ answer: Answer) throws {
-    guard answer.status >= 500 else { throw Wrong(description: "\(name): \(answer)") }
+  /// A title may not fit beside the others. A disk that has just gone may be noticed before the process ends. Everything
+  /// else is wrong.
+  private func refused(_ answer: Answer, _ fate: Fate) throws {
+    if answer.status == 507, answer.code == "quota_exceeded" { return }
+    guard fate.hasCome, answer.status >= 500 else { throw Wrong(description: "\(name): \(answer)") }
   }
 
-  private mutating func start(_ title: Title, _ port: Int) throws {
+  private mutating func start(_ title: Title, _ port: Int, _ fate: Fate) throws {
     doubtfulStarts.insert(title.contentID)
     let answer = try ask(port, "POST", "/api/downloads/start", body: User.startBody(title))
     guard answer.status == 201 || answer.status == 200, let id = answer.json?.id?.text else {
-      return try refused(answer)
+      return try refused(answer, fate)
     }
     doubtfulStarts.remove(title.contentID)
     acknowledged += 1
     if diary[id] == nil { diary[id] = DiaryEntry(title: title) }
   }
 
-  private mutating func look(_ id: String, _ port: Int) throws {
+  private mutating func look(_ id: String, _ port: Int, _ fate: Fate) throws {
     let answer = try ask(port, "GET", "/api/downloads/\(id)")
-    guard answer.status == 200, let record = answer.json else { return try refused(answer) }
+    guard answer.status == 200, let record = answer.json else { return try refused(answer, fate) }
     if record.status?.text == "completed" { diary[id]?.isCompleted = true }
     let known = diary[id]?.downloadedBytes ?? 0
     diary[id]?.downloadedBytes = max(known, record.downloaded_bytes?.int ?? 0)
   }
 
-  private mutating func play(_ id: String, _ port: Int) throws {
+  private mutating func play(_ id: String, _ port: Int, _ fate: Fate) throws {
     guard let entry = diary[id] else { return }
     let answer = try ask(port, "GET", "/api/downloads/\(id)/play")
     if answer.status == 409, !entry.isCompleted { return }
-    guard answer.status == 200 else { return try refused(answer) }
+    guard answer.status == 200 else { return try refused(answer, fate) }
     guard answer.body == entry.title.bytes else { throw Wrong(description: "\(id) played \(answer.body)") }
   }
 
-  private mutating func pin(_ id: String, _ port: Int) throws {
+  private mutating func pin(_ id: String, _ port: Int, _ fate: Fate) throws {
     let wanted = Bool.random(using: &generator)
     let before = diary[id]?.isPinned
     diary[id]?.isPinned = nil as Bool?
@@ -105,10 +112,10 @@ struct Resident: Sendable {
     if answer.status == 200 { acknowledged += 1 }
     // What was refused changed nothing, unless the power went in between.
     diary[id]?.isPinned = answer.status == 200 ? wanted : before == wanted ? wanted : nil
-    if answer.status != 200 { try refused(answer) }
+    if answer.status != 200 { try refused(answer, fate) }
   }
 
-  private mutating func delete(_ id: String, _ port: Int) throws {
+  private mutating func delete(_ id: String, _ port: Int, _ fate: Fate) throws {
     diary[id]?.isDoubtful = true
     let path = diary[id]?.isCompleted == true ? "/delete" : ""
     let answer = try ask(port, "DELETE", "/api/downloads/\(id)\(path)")
@@ -120,7 +127,7 @@ struct Resident: Sendable {
     // It was completed a moment ago.
     case 409:
       diary[id]?.isDoubtful = false
-    default: try refused(answer)
+    default: try refused(answer, fate)
     }
   }
 

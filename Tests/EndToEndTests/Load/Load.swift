@@ -8,6 +8,8 @@ import Synchronization
 @safe
 final class Load {
   private(set) var clients: [LoadClient] = []
+  /// The most connections that were open at a time.
+  private(set) var most = 0
   private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 16)
 
   /// A long run is asked for by LARDER_LOAD=full; else it is a smoke run.
@@ -26,8 +28,10 @@ final class Load {
   deinit { unsafe buffer.deallocate() }
 
   @discardableResult
-  func add(_ port: Int, from host: UInt8 = 1, receiveBuffer: Int32? = nil) throws -> LoadClient {
-    let client = try LoadClient(port: port, from: host, receiveBuffer: receiveBuffer)
+  func add(
+    _ port: Int, from host: UInt8 = 1, receiveBuffer: Int32? = nil, segment: Int32? = nil
+  ) throws -> LoadClient {
+    let client = try LoadClient(port: port, from: host, receiveBuffer: receiveBuffer, segment: segment)
     clients.append(client)
     return client
   }
@@ -66,6 +70,7 @@ final class Load {
   private func turn() {
     let moment = now()
     let open = clients.filter(\.isOpen)
+    most = max(most, open.count)
     var polls = open.map { pollfd(fd: $0.descriptor, events: $0.wanted(moment), revents: 0) }
     guard unsafe poll(&polls, nfds_t(polls.count), 10) > 0 else { return }
     for (client, poll) in zip(open, polls) where poll.revents != 0 {
@@ -89,8 +94,9 @@ struct Vitals: CustomStringConvertible {
   var anonymous: Int
   var descriptors: Int
 
-  init(_ box: Box) throws {
-    let pid = box.program?.pid ?? 0
+  init(_ box: Box) throws { try self.init(of: box.program?.pid ?? 0) }
+
+  init(of pid: pid_t) throws {
     let status = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
     func field(_ name: String) -> Int {
       let line = status.split(separator: "\n").first { $0.hasPrefix(name + ":") } ?? ""
@@ -104,6 +110,50 @@ struct Vitals: CustomStringConvertible {
   }
 
   var description: String { "RSS \(resident >> 10) MiB (anonymous \(anonymous) KiB), \(descriptors) descriptors" }
+}
+
+/// What a process takes of the machine at the most: looked at all the while, by a thread of its own.
+final class Lookout: Sendable {
+  private struct State {
+    var most: Vitals
+    var looks = 1
+    var fault: String?
+    var isOver = false
+    var hasEnded = false
+  }
+
+  private let state: Mutex<State>
+
+  init(_ box: Box) throws {
+    let pid = box.program?.pid ?? 0
+    state = Mutex(State(most: try Vitals(of: pid)))
+    Thread.detachNewThread { [self] in
+      while !state.withLock({ $0.isOver }) {
+        do { note(try Vitals(of: pid)) } catch { state.withLock { $0.fault = $0.fault ?? "\(error)" } }
+        usleep(50_000)
+      }
+      state.withLock { $0.hasEnded = true }
+    }
+  }
+
+  private func note(_ vitals: Vitals) {
+    state.withLock {
+      $0.most.resident = max($0.most.resident, vitals.resident)
+      $0.most.anonymous = max($0.most.anonymous, vitals.anonymous)
+      $0.most.descriptors = max($0.most.descriptors, vitals.descriptors)
+      $0.looks += 1
+    }
+  }
+
+  /// Ends it; each figure is the highest, whenever that was. Throws when the process could not be looked at.
+  func finish() throws -> Vitals {
+    state.withLock { $0.isOver = true }
+    try eventually("the last look") { state.withLock { $0.hasEnded ? true : nil } }
+    return try state.withLock {
+      if let fault = $0.fault { throw RigFailure("the box cannot be looked at: \(fault)") }
+      return $0.most
+    }
+  }
 }
 
 /// Users who want nothing but their titles, while others misbehave: each of their requests must be answered, and rightly.
@@ -205,6 +255,8 @@ final class Bystanders: Sendable {
     let sorted: [Double]
     let turnedAway: Int
 
+    var longest: Double { sorted.last ?? 0 }
+
     func percentile(_ share: Double) -> Double {
       sorted.isEmpty ? 0 : sorted[min(sorted.count - 1, Int(Double(sorted.count) * share))]
     }
@@ -212,7 +264,7 @@ final class Bystanders: Sendable {
     var description: String {
       func text(_ seconds: Double) -> String { "\((seconds * 100_000).rounded() / 100) ms" }
       return "\(sorted.count) answers to others, p50 \(text(percentile(0.5))), p99 \(text(percentile(0.99))), "
-        + "longest \(text(sorted.last ?? 0)), \(turnedAway) times turned away before"
+        + "longest \(text(longest)), \(turnedAway) times turned away before"
     }
   }
 }

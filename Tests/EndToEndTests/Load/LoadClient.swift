@@ -27,6 +27,8 @@ final class LoadClient {
   var drip: Double?
   /// Called after each answer, to ask for more.
   var answered: ((LoadClient, Int) -> Void)?
+  /// Called for each event of a stream.
+  var event: ((LoadClient) -> Void)?
   /// Gives more to send whenever everything is sent, without end.
   var supply: (() -> [UInt8])?
 
@@ -48,8 +50,8 @@ final class LoadClient {
   private var nextByte = 0.0
 
   /// Connects and does not wait for more than the kernel's queue.
-  init(port: Int, from host: UInt8 = 1, receiveBuffer: Int32? = nil) throws {
-    let socket = try Socket(port: port, from: host)
+  init(port: Int, from host: UInt8 = 1, receiveBuffer: Int32? = nil, segment: Int32? = nil) throws {
+    let socket = try Socket(port: port, from: host, segment: segment)
     if let receiveBuffer { socket.setBuffers(receiveBuffer) }
     descriptor = socket.descriptor
     _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)
@@ -77,6 +79,13 @@ final class LoadClient {
   }
 
   var isOpen: Bool { end == nil }
+
+  /// Whether something came that was not read yet.
+  var isWaitedFor: Bool {
+    var byte: UInt8 = 0
+    guard isOpen else { return false }
+    return unsafe recv(descriptor, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT)) > 0
+  }
 
   // MARK: For `Load`
 
@@ -146,7 +155,8 @@ final class LoadClient {
   /// Parses and checks.
   private func take(_ bytes: UnsafeRawBufferPointer) {
     var index = 0
-    while index < bytes.count, fault == nil, !isStream {
+    while index < bytes.count, fault == nil {
+      if isStream { return unsafe takeEvents(UnsafeRawBufferPointer(rebasing: bytes[index...])) }
       guard let open = body else {
         head.append(unsafe bytes[index])
         index += 1
@@ -166,6 +176,20 @@ final class LoadClient {
       index += count
       body = (open.status, open.offset + count, open.left - count)
       if open.left == count { endBody() }
+    }
+  }
+
+  /// Counts events, which end with an empty line as comments do; a comment is of a few bytes.
+  private func takeEvents(_ bytes: UnsafeRawBufferPointer) {
+    guard let event else { return }
+    for index in bytes.indices {
+      let byte = unsafe bytes[index]
+      if byte == 10, head.last == 10 {
+        if head.first != UInt8(ascii: ":") { event(self) }
+        head = []
+      } else {
+        head.append(byte)
+      }
     }
   }
 

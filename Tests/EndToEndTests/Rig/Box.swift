@@ -101,10 +101,11 @@ final class Box {
     self.port = port
   }
 
-  /// Cuts it off without a word, as a lost process does.
-  func kill() throws {
+  /// Cuts it off without a word, as a lost process does, and says how it ended: perhaps in another way before.
+  @discardableResult
+  func kill() throws -> Ending? {
     program?.signal(SIGKILL)
-    try program?.wait()
+    return try program?.wait()
   }
 
   /// Asks it to end and says how it did.

@@ -71,9 +71,13 @@ struct Socket: Sendable {
 
   /// Connects; a read or write then fails after `timeout` seconds without progress.
   ///
-  /// - Parameter host: the last part of the address to come from: 127.0.0.x.
-  init(port: Int, from host: UInt8 = 1, timeout: Int = 30) throws {
+  /// - Parameters:
+  ///   - host: the last part of the address to come from: 127.0.0.x.
+  ///   - segment: the most bytes of a segment, as of a network with short frames. What the other side's kernel keeps of
+  ///     what it sends goes by that: on loopback it would be megabytes.
+  init(port: Int, from host: UInt8 = 1, timeout: Int = 30, segment: Int32? = nil) throws {
     descriptor = try newSocket()
+    if let segment { set(IPPROTO_TCP, TCP_MAXSEG, segment) }
     if host != 1, unsafe withLoopback(port: 0, host: host, { unsafe bind(descriptor, $0, $1) }) != 0 {
       let failure = RigFailure.call("bind to 127.0.0.\(host)")
       _ = Glibc.close(descriptor)
