@@ -32,6 +32,28 @@ import Testing
     return (box, ann, title, try ann.fetch(title))
   }
 
+  /// The audit has the damage with its size and cause, and then that it was mended and what that was compared with.
+  private func expectDiary(
+    _ box: Box, _ title: Title, lost: Int, _ cause: String, _ location: SourceLocation = #_sourceLocation
+  ) throws {
+    let diary = try eventually("the audit has both", explain: box.report) {
+      let diary = try box.diary("?event=damaged,mended")
+      return diary.count >= 2 ? diary : nil
+    }
+    // The newest first.
+    #expect(diary.map { $0.event?.text } == ["mended", "damaged"], "\(diary)", sourceLocation: location)
+    #expect(diary[1].bytes?.int == lost && diary[0].bytes?.int == title.size, "\(diary)", sourceLocation: location)
+    #expect(diary[1].cause?.text?.hasPrefix(cause) == true, "\(diary[1])", sourceLocation: location)
+    let line = try box.logged("\(title.key) mended") {
+      $0.event?.text == "fill.complete" && $0.message?.text?.contains("whole again") == true
+    }
+    let evidence = line.message?.text?.components(separatedBy: "verified by ").last ?? ""
+    #expect(
+      diary[0].cause?.text == "every block is there again, verified by \(evidence)", "\(diary[0])",
+      sourceLocation: location)
+    #expect(diary.allSatisfy { $0.object?.text != nil && $0.object == diary[0].object }, sourceLocation: location)
+  }
+
   private func range(_ first: Int, _ last: Int) -> [String: String] { ["Range": "bytes=\(first)-\(last)"] }
 
   @Test(
@@ -41,11 +63,15 @@ import Testing
     if isRestarted { _ = try box.terminate() }
     try spoil(try object(box), at: 2 * block + 500)
     if isRestarted { try box.start() }
-    let before = box.proxy.traffic
+    let (before, asked) = (box.proxy.traffic, box.proxy.requests.count)
     let answer = try ann.play(id)
     #expect(answer.status == 200 && answer.body == title.bytes)
     #expect(box.proxy.traffic - before == block, "one block and no more")
+    let requests = box.proxy.requests.dropFirst(asked)
+    #expect(requests.map(\.range) == ["bytes=\(2 * block)-\(3 * block - 1)"], "\(requests)")
+    #expect(requests.map(\.ifMatch) == [title.md5ETag], "of the version that was damaged")
     try box.logged(event: "storage.damaged")
+    try expectDiary(box, title, lost: block, "block 2, found by play: ")
     let metrics = try box.user("root", roles: ["admin"]).ask("GET", "/metrics").body.text
     #expect(metrics.contains("\nlarder_integrity_failures_total{found=\"play\"} 1\n"))
     #expect(metrics.contains("\nlarder_blocks_mended_total 1\n"))
@@ -128,8 +154,10 @@ import Testing
   func truncated(length: Int) throws {
     let (box, ann, title, id) = try filled()
     try #require(unsafe truncate(try object(box), length) == 0)
+    let before = box.proxy.traffic
     #expect(try ann.play(id).body == title.bytes)
     #expect(try Bytes(file: object(box)) == title.bytes)
+    #expect(box.proxy.traffic - before == title.size - length / block * block, "what was behind the end and no more")
   }
 
   @Test("an object whose name is gone comes back from a user's link, without a byte from the origin")
@@ -219,6 +247,23 @@ import Testing
     try #require(unsafe rename(folder + ".away", folder) == 0)
     try ann.wait(id, for: "completed")
     #expect(try ann.play(id).body == title.bytes)
+  }
+
+  @Test("what is given up while the folder of the objects is away goes from the disk when it is back")
+  func givenUpAway() throws {
+    let (box, ann, title, id) = try filled(["storage": ["scrub_rate": "\"64MiB\"", "scrub_interval": "\"1s\""]])
+    let path = try object(box)
+    let folder = box.data + "/objects"
+    try #require(unsafe rename(folder, folder + ".away") == 0)
+    try ann.expect(200, "DELETE", "/api/downloads/\(id)/delete")
+    let found = try box.logged(event: "storage.damaged")
+    #expect(found.message?.text?.contains("given up") == true, "\(found)")
+    // A deletion is answered when what was to be removed before it was tried.
+    try ann.expect(200, "DELETE", "/api/downloads/\(try ann.start(title))")
+    try #require(unsafe rename(folder + ".away", folder) == 0)
+    try eventually("its file is gone", explain: box.report) {
+      FileManager.default.fileExists(atPath: path) ? nil : true
+    }
   }
 
   @Test("an object that is gone with all its links is fetched again, and its owners' links come back")

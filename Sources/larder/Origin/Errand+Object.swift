@@ -169,6 +169,8 @@ extension Errand {
     case different(String)
     /// Blocks on the disk are not what came in.
     case damaged([Int], String)
+    /// It takes the origin to tell, which cannot be asked now.
+    case unasked(FetchOutcome)
   }
 
   /// Every block is there: is the whole what the origin has?
@@ -177,6 +179,9 @@ extension Errand {
     // program, nobody can say.
     switch try await compare(object, file, digest) {
     case .stopped: break
+    case .unasked(.unreachable(let why)): await pause(.originUnreachable, why, asked: nil)
+    case .unasked(.troubled(let why, let asked)): await pause(.originError, why, asked: asked)
+    case .unasked(let other): await pause(.originError, other.reason, asked: nil)
     case .damaged(let blocks, let fault):
       try await losses.report(blocks, of: object.id, foundBy: .fill, fault)
     case .different(let mismatch):
@@ -202,13 +207,15 @@ extension Errand {
       return .same(offered.partBytes > 0 ? "the \(algorithm) of its parts' \(algorithm)s" : "its \(algorithm)")
     }
     if offered.partBytes > 0 {
-      guard let isEqual = await origin.hasEqualParts(object.origin.version, partBytes: offered.partBytes) else {
-        return .stopped
-      }
-      guard isEqual else {
+      switch await origin.sizes(ofParts: object.origin.version, partBytes: offered.partBytes) {
+      case .equal: break
+      case .different:
         let why = "its parts differ in size, so its composite \(algorithm) cannot be compared"
         log.notice("fill.uncompared", "\(object.origin.version.key): \(why)")
         return .same("framing and ETag alone: \(why)")
+      case .elsewhere: return .stopped
+      // An origin in trouble fails no title.
+      case .failed(let answer): return .unasked(answer.outcome)
       }
     }
     return try await damage(object, file)

@@ -148,38 +148,73 @@ final class OriginClient {
     guard case .composite(let parts) = digest.kind else {
       return .success(OfferedDigest(algorithm: digest.algorithm.number, partBytes: 0, bytes: digest.bytes))
     }
-    let head = try await self.head(ofPart: 1, of: version)
-    // Trouble passes; a store that knows no part numbers says so in some other way, and then nothing can be compared.
-    if head.status != 501, case .failed(.troubled(let why, let seconds)) = meaning(of: head) {
-      return .failure(.troubled(reason: why, retryAfter: seconds))
+    switch try await size(ofPart: 1, of: version) {
+    case .told(let partBytes) where CompositeComputation.fits(size: version.size, parts: parts, partLength: partBytes):
+      return .success(OfferedDigest(algorithm: digest.algorithm.number, partBytes: partBytes, bytes: digest.bytes))
+    case .told, .untold: return .success(nil)
+    case .failed(let failure): return .failure(failure)
     }
-    guard
-      let partBytes = ObjectResponse.partLength(status: head.status, etag: version.etag, header: head.joined),
-      CompositeComputation.fits(size: version.size, parts: parts, partLength: partBytes)
-    else { return .success(nil) }
-    return .success(OfferedDigest(algorithm: digest.algorithm.number, partBytes: partBytes, bytes: digest.bytes))
   }
 
-  /// Whether every part but the last has `partBytes`, for all that the origin says: asked only when a composite digest does
-  /// not fit, since it costs a question for each part. A part that cannot be asked for excuses no mismatch. Nil when the
-  /// place that could tell is not the configured one, or not any more.
-  func hasEqualParts(_ version: ObjectVersion, partBytes: Int) async -> Bool? {
+  /// What all parts but the last are, for all that the origin says.
+  enum PartSizes {
+    case equal, different
+    /// The place that could tell is not the configured one, or not any more.
+    case elsewhere
+    /// It cannot be asked now.
+    case failed(OriginAnswer)
+  }
+
+  /// Whether every part but the last has `partBytes`: asked only when a composite digest does not fit, since it costs a
+  /// question for each part. A part that the origin does not tell of excuses no mismatch.
+  func sizes(ofParts version: ObjectVersion, partBytes: Int) async -> PartSizes {
     let asked = place
-    guard isBucket(of: version) else { return nil }
+    guard isBucket(of: version) else { return .elsewhere }
     let parts = (version.size - 1) / partBytes + 1
     for part in stride(from: 2, to: parts, by: 1) {
-      let head = try? await head(ofPart: part, of: version)
-      guard place == asked else { return nil }
-      guard let head,
-        let length = ObjectResponse.partLength(status: head.status, etag: version.etag, header: head.joined)
-      else { continue }
-      if length != partBytes { return false }
+      let answer: OriginAnswer
+      do throws(CurlError) {
+        switch try await size(ofPart: part, of: version) {
+        case .told(let length) where length != partBytes && place == asked: return .different
+        case .told, .untold:
+          guard place == asked else { return .elsewhere }
+          continue
+        case .failed(let failure): answer = OriginAnswer(failure)
+        }
+      } catch { answer = OriginAnswer(error) }
+      return place == asked ? .failed(answer) : .elsewhere
     }
-    return true
+    return .equal
   }
 
-  private func head(ofPart part: Int, of version: ObjectVersion) async throws(CurlError) -> TransferHead {
-    try await ask(.head(Array(version.key.utf8), part: part), bodyLimit: 0).head
+  private enum PartSize {
+    case told(Int)
+    /// The store knows no part numbers, or none of this version.
+    case untold
+    case failed(OriginFailure)
+  }
+
+  private func size(ofPart part: Int, of version: ObjectVersion) async throws(CurlError) -> PartSize {
+    let head = try await ask(.head(Array(version.key.utf8), part: part), bodyLimit: 0).head
+    if let length = ObjectResponse.partLength(status: head.status, etag: version.etag, header: head.joined) {
+      return .told(length)
+    }
+    // A store that knows no part numbers answers as if none was asked for, or says so in some other way. What it would say
+    // of the whole as well passes, and then it can be asked.
+    if head.status == 501 || (200..<300).contains(head.status) && head["etag"] != nil { return .untold }
+    switch meaning(of: head) {
+    case .failed(let failure):
+      switch failure {
+      case .troubled, .unreachable: return .failed(failure)
+      default: break
+      }
+    case .found: break
+    }
+    let whole = try await ask(.head(Array(version.key.utf8)), bodyLimit: 0).head
+    guard case .found = meaning(of: whole) else {
+      return .failed(.troubled(reason: "the origin has the title, and then has it not", retryAfter: nil))
+    }
+    return .untold
   }
 
   private func meaning(of head: TransferHead) -> HeadAnswer {

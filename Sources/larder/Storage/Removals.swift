@@ -91,8 +91,9 @@ final class Removals: Sendable {
     let isDurable = folders.allSatisfy { folder in
       do throws(DiskError) {
         do throws(DiskError) { try DataDirectory.synchronize(folder, below: root) } catch {
-          // The folder went in an earlier try, which may have ended before that was durable.
-          guard error.code == ENOENT else { throw error }
+          // A user's folder went in an earlier try, which may have ended before that was durable. That of the objects never
+          // goes: somebody has it elsewhere, and the file with it.
+          guard error.code == ENOENT, folder != "objects" else { throw error }
           try DataDirectory.synchronize("downloads/users", below: root)
         }
         return true

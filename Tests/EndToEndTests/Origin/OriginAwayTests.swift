@@ -81,15 +81,23 @@ import Testing
     #expect(box.proxy.traffic <= title.size + 6 * (256 << 10), "\(box.proxy.traffic)")
   }
 
-  @Test("a transfer that stands still is dropped and tried again")
+  @Test("a transfer that stands still is dropped and tried again, and what it brought is kept")
   func stalled() throws {
     let box = try Box(["origin": ["stall_timeout": "\"1s\""]])
     let ann = try box.user("ann")
-    let title = Title(size: 1 << 20)
+    let title = Title(size: 4 << 20)
     try box.origin.put(title)
-    box.proxy.fault(Fault(action: .hang, times: 2) { $0.method == "GET" })
-    let id = try ann.fetch(title)
+    let before = box.proxy.traffic
+    box.proxy.hold(after: before + (2 << 20))
+    let id = try ann.start(title)
+    let lost = try ann.wait(id, forError: "origin_unreachable")
+    #expect(lost.status?.text == "downloading" && lost.error?.retryable?.bool == true)
+    #expect((lost.downloaded_bytes?.int ?? 0) >= 512 << 10, "\(lost)")
+    box.proxy.release()
+    let done = try ann.wait(id, for: "completed")
+    #expect(done.error == .null)
     #expect(try ann.play(id).body == title.bytes)
+    #expect(box.proxy.traffic - before < title.size + (2 << 20), "what was there was not fetched again")
   }
 
   @Test("a transfer that drips is as good as one that stands still")

@@ -85,6 +85,33 @@ import Testing
     #expect(try ann.play(id).body == title.bytes)
   }
 
+  @Test("a clock that is days off midway is waited for until somebody sets it")
+  func hopelessMidway() throws {
+    let scripted = try scripted()
+    let ann = try scripted.box.user("ann")
+    let title = scripted.title(4 << 20)
+    let begun = scripted.origin.traffic
+    // From the second MiB on it is three days later there.
+    scripted.origin.script { [origin = scripted.origin] _, honest in
+      if origin.traffic - begun > 1 << 20 {
+        origin.script(nil)
+        origin.setClock(ahead: 3 * 86_400)
+      }
+      return honest
+    }
+    let id = try ann.start(title)
+    let waiting = try ann.wait(id, forError: "origin_error")
+    #expect(waiting.status?.text == "downloading" && waiting.error?.retryable?.bool == true)
+    #expect(waiting.error?.message?.text?.contains("set the time") == true, "\(waiting)")
+    #expect(!scripted.box.log.contains { $0.event?.text == "origin.clock" }, "nothing is corrected")
+    let kept = try ann.wait(id, "what came before") { ($0.downloaded_bytes?.int ?? 0) >= 512 << 10 }
+    let refused = scripted.origin.traffic
+    scripted.origin.setClock(ahead: 0)
+    try ann.wait(id, for: "completed")
+    #expect(try ann.play(id).body == title.bytes)
+    #expect(scripted.origin.traffic - refused < title.size - (kept.downloaded_bytes?.int ?? 0) + (64 << 10))
+  }
+
   @Test("an origin that refuses the time whatever it is, is not asked for ever at once")
   func never() throws {
     let scripted = try scripted()

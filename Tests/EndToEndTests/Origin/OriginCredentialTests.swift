@@ -74,6 +74,24 @@ import Testing
     #expect(try ann.play(id).body == title.bytes)
   }
 
+  @Test("rights that are not there at a start refuse it, and charge nothing")
+  func deniedAtStart() throws {
+    let scripted = try Scripted(["quota": ["default": "\"10MiB\""]])
+    let ann = try scripted.box.user("ann")
+    let title = scripted.title(100_000)
+    scripted.origin.script { _, _ in .s3(403, "AccessDenied") }
+    let answer = try ann.tryStart(title)
+    #expect(answer.status == 502)
+    #expect(answer.code == "origin_refused")
+    #expect(answer.json?.detail?.text?.contains("check the key's rights") == true, "\(answer)")
+    #expect(scripted.origin.requests.map(\.method) == ["HEAD", "GET"])
+    #expect(try ann.storage() == .of(10 << 20, used: 0, reserved: 0))
+    #expect(try ann.expect(200, "GET", "/api/downloads").downloads?.array?.isEmpty == true)
+    scripted.origin.script(nil)
+    let id = try ann.fetch(title)
+    #expect(try ann.play(id).body == title.bytes)
+  }
+
   @Test("rights that are taken away midway fail the title, free its room, and a retry takes up new ones")
   func denied() throws {
     let scripted = try Scripted(["quota": ["default": "\"10MiB\""]])

@@ -3,6 +3,7 @@
 import Foundation
 import Glibc
 import S3
+import Synchronization
 import Testing
 
 @LaneD @Suite("What a title was verified by") struct OriginEvidenceTests {
@@ -20,7 +21,7 @@ import Testing
     }
   }
 
-  @Test("a digest of the whole is compared, and the log says which", arguments: DigestAlgorithm.allCases)
+  @Test("a digest of the whole is compared, and the log and the audit say which", arguments: DigestAlgorithm.allCases)
   func whole(algorithm: DigestAlgorithm) throws {
     let scripted = try Self.scripted.get()
     let ann = try scripted.box.user("ann")
@@ -28,16 +29,14 @@ import Testing
     var object = FakeObject(title)
     if algorithm == .md5 {
       // It hides in the ETag.
-      var md5 = DigestComputation(.md5)
-      md5.update(title.bytes.array)
-      object.etag = "\"" + md5.finish().map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() + "\""
+      object.etag = title.md5ETag
     } else {
       object = object.offering(algorithm, of: title.bytes)
     }
     scripted.origin.put(object, key: title.key)
     let id = try ann.fetch(title)
     #expect(try ann.play(id).body == title.bytes)
-    #expect(try scripted.evidence(title) == "its \(algorithm)")
+    #expect(try scripted.evidence(title, of: id) == "its \(algorithm)")
   }
 
   @Test("a flipped byte is found by any digest: fetched anew once, then the title fails", arguments: [true, false])
@@ -67,7 +66,7 @@ import Testing
   }
 
   /// Without any digest TCP or TLS and `If-Match` are all there is: what is changed before it is sent cannot be known.
-  @Test("without a digest a flipped byte cannot be found, and the log claims nothing else")
+  @Test("without a digest a flipped byte cannot be found, and neither the log nor the audit claims anything else")
   func unverified() throws {
     let scripted = try Self.scripted.get()
     let ann = try scripted.box.user("ann")
@@ -79,7 +78,8 @@ import Testing
     flipped[300_000] ^= 0x20
     #expect(try ann.play(id).body == flipped)
     #expect(
-      try scripted.evidence(title) == "framing and ETag alone: the origin offers no digest that can be compared")
+      try scripted.evidence(title, of: id) == "framing and ETag alone: the origin offers no digest that can be compared"
+    )
   }
 
   @Test("an ETag that looks like an MD5 is none when the object is encrypted with a key of its own")
@@ -94,7 +94,7 @@ import Testing
     }
     let id = try ann.fetch(title)
     #expect(try ann.play(id).body == title.bytes)
-    #expect(try scripted.evidence(title).hasPrefix("framing and ETag alone"))
+    #expect(try scripted.evidence(title, of: id).hasPrefix("framing and ETag alone"))
   }
 
   @Test("a digest of parts of one size is compared", arguments: [DigestAlgorithm.md5, .sha256, .crc32c])
@@ -106,7 +106,7 @@ import Testing
       FakeObject(title).offering(algorithm, ofParts: [300_000, 300_000, 100_001], of: title.bytes), key: title.key)
     let id = try ann.fetch(title)
     #expect(try ann.play(id).body == title.bytes)
-    #expect(try scripted.evidence(title) == "the \(algorithm) of its parts' \(algorithm)s")
+    #expect(try scripted.evidence(title, of: id) == "the \(algorithm) of its parts' \(algorithm)s")
 
     // The same with a wrong byte in the last part.
     let spoilt = Title(size: 700_001)
@@ -119,7 +119,7 @@ import Testing
   }
 
   @Test(
-    "a digest of parts of several sizes, or of sizes that the origin does not tell, is not compared, and the log says so",
+    "a digest of parts of several sizes, or of sizes that the origin does not tell, is not compared, and the log and the audit say so",
     arguments: [[300_000, 100_001, 300_000], [100_001, 300_000, 300_000], [300_000, 200_000, 200_001]])
   func unequalParts(sizes: [Int]) throws {
     let scripted = try Self.scripted.get()
@@ -129,7 +129,7 @@ import Testing
     scripted.origin.put(object, key: title.key)
     let id = try ann.fetch(title)
     #expect(try ann.play(id).body == title.bytes)
-    #expect(try scripted.evidence(title).hasPrefix("framing and ETag alone"))
+    #expect(try scripted.evidence(title, of: id).hasPrefix("framing and ETag alone"))
 
     let secret = Title(size: 700_001)
     var untold = FakeObject(secret).offering(.md5, ofParts: sizes, of: secret.bytes)
@@ -137,7 +137,53 @@ import Testing
     scripted.origin.put(untold, key: secret.key)
     let other = try ann.fetch(secret)
     #expect(try ann.play(other).body == secret.bytes)
-    #expect(try scripted.evidence(secret).hasPrefix("framing and ETag alone"))
+    #expect(try scripted.evidence(secret, of: other).hasPrefix("framing and ETag alone"))
+  }
+
+  @Test(
+    "an origin that cannot be asked of the parts when a title is found is asked again, and the digest is compared",
+    arguments: [false, true])
+  func partsInTrouble(isDenied: Bool) throws {
+    let scripted = try Self.scripted.get()
+    let ann = try scripted.box.user("ann")
+    let title = Title(size: 700_001)
+    let (origin, key) = (scripted.origin, title.key)
+    origin.put(FakeObject(title).offering(.sha256, ofParts: [300_000, 300_000, 100_001], of: title.bytes), key: key)
+    let count = Mutex(0)
+    // Rights that go between the question for the title and the one for its part, or somebody in between.
+    origin.script { request, honest in
+      guard request.key == key, request.method == "HEAD" else { return honest }
+      let asked = count.withLock { count in
+        count += 1
+        return count
+      }
+      return asked == 1 ? honest : asked > 3 ? honest : isDenied ? .s3(403, "AccessDenied") : .page(200)
+    }
+    defer { origin.script(nil) }
+    let id = try ann.fetch(title)
+    #expect(try ann.play(id).body == title.bytes)
+    #expect(try scripted.evidence(title, of: id) == "the sha256 of its parts' sha256s")
+  }
+
+  @Test("an origin in trouble when it is asked whether the parts are of one size fails no title, and is asked again")
+  func partsUntold() throws {
+    let scripted = try Self.scripted.get()
+    let ann = try scripted.box.user("ann")
+    let title = Title(size: 700_001)
+    let (origin, key, begun) = (scripted.origin, title.key, scripted.origin.traffic)
+    origin.put(FakeObject(title).offering(.sha256, ofParts: [300_000, 200_000, 200_001], of: title.bytes), key: key)
+    origin.script { request, honest in
+      request.key == key && request.query == "partNumber=2" ? .s3(503, "SlowDown") : honest
+    }
+    defer { origin.script(nil) }
+    let id = try ann.start(title)
+    let waiting = try ann.wait(id, forError: "origin_error")
+    #expect(waiting.status?.text == "downloading" && waiting.error?.retryable?.bool == true, "\(waiting)")
+    origin.script(nil)
+    try ann.wait(id, for: "completed")
+    #expect(try ann.play(id).body == title.bytes)
+    #expect(try scripted.evidence(title, of: id).hasPrefix("framing and ETag alone: its parts differ in size"))
+    #expect(origin.traffic - begun < title.size + 4096, "nothing was fetched again but words")
   }
 
   @Test("a part that is longer than the whole is not believed, at a start and midway", arguments: [false, true])
@@ -162,6 +208,6 @@ import Testing
     origin.script(lie)
     try ann.wait(id, for: "completed")
     #expect(try ann.play(id).body == title.bytes)
-    #expect(try scripted.evidence(title).hasPrefix("framing and ETag alone"))
+    #expect(try scripted.evidence(title, of: id).hasPrefix("framing and ETag alone"))
   }
 }

@@ -29,6 +29,28 @@ import Testing
     #expect(try ann.expect(200, "GET", "/api/downloads").downloads?.array?.isEmpty == true)
   }
 
+  @Test("a bucket that is gone midway fails no title: it keeps what it has, and goes on when the bucket is back")
+  func noSuchBucketMidway() throws {
+    let scripted = try Scripted(["quota": ["default": "\"10MiB\""]])
+    let ann = try scripted.box.user("ann")
+    let title = scripted.title(4 << 20)
+    let begun = scripted.origin.traffic
+    scripted.origin.script { [origin = scripted.origin] _, honest in
+      origin.traffic - begun > 1 << 20 ? .s3(404, "NoSuchBucket") : honest
+    }
+    let id = try ann.start(title)
+    let waiting = try ann.wait(id, forError: "origin_error")
+    #expect(waiting.status?.text == "downloading" && waiting.error?.retryable?.bool == true)
+    #expect(waiting.error?.message?.text?.contains("NoSuchBucket") == true, "\(waiting)")
+    let kept = try ann.wait(id, "what came before") { ($0.downloaded_bytes?.int ?? 0) >= 512 << 10 }
+    #expect(try ann.storage() == .of(10 << 20, used: 0, reserved: title.size))
+    let refused = scripted.origin.traffic
+    scripted.origin.script(nil)
+    try ann.wait(id, for: "completed")
+    #expect(try ann.play(id).body == title.bytes)
+    #expect(scripted.origin.traffic - refused < title.size - (kept.downloaded_bytes?.int ?? 0) + (64 << 10))
+  }
+
   @Test("wrong credentials are the box's trouble, and said so")
   func wrongCredentials() throws {
     let box = try Box(secretKey: "wrong")

@@ -25,7 +25,7 @@ import Testing
     #expect(answer.status == 200 && answer["content-length"] == "\(size)")
     #expect(answer.body == title.bytes)
     #expect(scripted.origin.traffic - begun == size)
-    #expect(try scripted.evidence(title) == "its crc64nvme")
+    #expect(try scripted.evidence(title, of: id) == "its crc64nvme")
     if size > 0 {
       let last = try ann.play(id, headers: ["Range": "bytes=-1"])
       #expect(last.status == 206 && last["content-range"] == "bytes \(size - 1)-\(size - 1)/\(size)")

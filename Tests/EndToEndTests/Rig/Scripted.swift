@@ -40,11 +40,20 @@ final class Scripted {
     try eventually("the reload", explain: box.report) { reloads() > before ? true : nil }
   }
 
-  /// What the log says that a title was verified by.
-  func evidence(_ title: Title) throws -> String {
+  /// What the log and the audit say, in the same words, that a completed title was verified by.
+  func evidence(_ title: Title, of download: String) throws -> String {
     let line = try box.logged("\(title.key) verified") {
       $0.event?.text == "fill.complete" && $0.message?.text?.hasPrefix(title.key) == true
     }
-    return line.message?.text?.components(separatedBy: "verified by ").last ?? ""
+    let logged = line.message?.text?.components(separatedBy: "verified by ").last ?? ""
+    // An entry of an object names no title: the download's end says which object it was.
+    let diary = try box.diary("?event=completed,verified&limit=100")
+    let completed = diary.first { $0.event?.text == "completed" && $0.download?.text == download }
+    guard let object = completed?.object?.text else { throw RigFailure("\(download) is not in the audit: \(diary)") }
+    let verified = diary.filter { $0.event?.text == "verified" && $0.object?.text == object }
+    guard verified.count == 1, verified[0].cause?.text == "by \(logged)", verified[0].bytes?.int == title.size else {
+      throw RigFailure("the log says \"\(logged)\" of \(title.key), and the audit \(verified)")
+    }
+    return logged
   }
 }

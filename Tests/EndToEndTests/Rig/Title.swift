@@ -1,6 +1,7 @@
 // Video titles made of bytes that anyone can make again from a seed, so that what
 // comes out of the box can be compared bit for bit with what went into the origin.
 
+import S3
 import Synchronization
 
 /// Small, fast and good enough to tell any two places of a title apart (Steele and others, 2014).
@@ -28,6 +29,13 @@ struct Title {
 
   var size: Int { bytes.count }
   var key: String { "\(contentID)/\(quality).mp4" }
+
+  /// The ETag that a store gives it that was sent in one piece: its MD5.
+  var md5ETag: String {
+    var md5 = DigestComputation(.md5)
+    md5.update(bytes.array)
+    return "\"" + md5.finish().map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() + "\""
+  }
 
   private static let count = Atomic<UInt64>(0)
 

@@ -37,19 +37,15 @@ final class Box {
   private let playTimer = Timer()
 
   init(
-    ledgerPath: String, mapSize: Int, policy: Policy, fills settings: FillSettings, questions bounds: (Int, Int, Int),
-    committed heard: @escaping @Sendable (Change) -> Void
+    ledgerPath: String, mapSize: Int, policy: Policy, fills settings: FillSettings, accessKey: Int,
+    questions bounds: (Int, Int, Int), committed heard: @escaping @Sendable (Change) -> Void
   ) throws {
     try DataDirectory.prepare("/box")
     ledger = try Ledger(path: ledgerPath, mapSize: mapSize)
     writer = LedgerWriter(ledger, policy: policy) { DataDirectory.freeBytes(rootHandle) }
     volume = try Volume(path: "/box", ledger: writer)
-    let endpoint = try Endpoint("http://origin", region: "here", bucket: "media", addressing: .path)
     let (metrics, log) = (Metrics(), EventLog())
-    origin = try OriginClient(
-      OriginSettings(
-        endpoint: endpoint, credentials: nil, connectTimeout: .seconds(2), stallTimeout: .seconds(4), caFile: nil),
-      metrics: metrics, log: log)
+    origin = try OriginClient(Box.originSettings(accessKey: accessKey), metrics: metrics, log: log)
     losses = Losses(writer: writer, metrics: metrics, log: log)
     fills = Fills(
       writer: writer, volume: volume, origin: origin, losses: losses, settings: settings, rate: RateSettings(),
@@ -69,6 +65,18 @@ final class Box {
       volume.remove(change.discards)
       EventLoop.submit { self?.committed(change) }
     }
+  }
+
+  nonisolated static let bucket = "media"
+
+  /// What the configuration and the file of credentials say.
+  private static func originSettings(accessKey: Int) throws -> OriginSettings {
+    let region = PretendOrigin.regions[0]
+    return OriginSettings(
+      endpoint: try Endpoint(
+        "http://\(PretendOrigin.host(region))", region: region, bucket: bucket, addressing: .path),
+      credentials: try Credentials(accessKeyID: "key\(accessKey)", secretAccessKey: "secret"),
+      connectTimeout: .seconds(2), stallTimeout: .seconds(4), caFile: nil)
   }
 
   /// Takes up what was left undone.
@@ -227,9 +235,10 @@ final class Box {
     return try await repair.run()
   }
 
-  /// A reload of the configuration.
-  func use(_ policy: Policy, _ settings: FillSettings) {
+  /// A reload of the configuration, in the order of `Daemon.reload`.
+  func use(_ policy: Policy, _ settings: FillSettings, accessKey: Int) {
     writer.use(policy)
+    if let fresh = try? Self.originSettings(accessKey: accessKey), origin.use(fresh) { fills.originMoved() }
     fills.use(settings, rate: RateSettings())
     fills.hurry()
   }

@@ -86,6 +86,7 @@ extension Disk {
 
   /// The power comes back: what the plate holds, and of the rest whatever the dice leave.
   func comeBack() {
+    bringBack()
     open = [:]
     weather = Weather()
     used = 0

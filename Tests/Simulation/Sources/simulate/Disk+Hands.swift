@@ -46,6 +46,23 @@ extension Disk {
     }
   }
 
+  /// Moves the folder of the objects elsewhere, as somebody might who makes room or looks for something.
+  func takeAway() {
+    guard !isDead, away == nil, let folder = root.names["objects"] else { return }
+    Trace.say("objects/ is moved elsewhere")
+    hasHarmed = true
+    settle(root, "objects", nil)
+    away = folder
+  }
+
+  /// And back; what stands in its place by then is nobody's.
+  func bringBack() {
+    guard let folder = away else { return }
+    Trace.say("objects/ is moved back")
+    away = nil
+    settle(root, "objects", folder)
+  }
+
   /// Files that were put where nothing of ours belongs are somewhere still.
   var areStraysKept: Bool { strays.allSatisfy { $0.links > 0 } }
 

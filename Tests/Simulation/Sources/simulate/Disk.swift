@@ -17,6 +17,8 @@ final class Disk {
     var names = 0
     var isReadOnly = false
     var isFull = false
+    /// Others of the same user have used up what the file system grants it.
+    var isOverQuota = false
   }
 
   var root = Inode(isFolder: true, number: 1)
@@ -36,6 +38,8 @@ final class Disk {
   var stolen = 0
   /// Objects' names that went without anybody's order.
   var vanished: Set<String> = []
+  /// The folder of the objects while somebody has it elsewhere.
+  var away: Inode?
   /// Names that could not be removed.
   var stuck: Set<String> = []
   /// How often somebody meddled; what they put where something of ours belongs, and what they put elsewhere.
@@ -79,7 +83,10 @@ final class Disk {
   }
 
   /// What would be found after a cut that loses all it can.
+  ///
+  /// Also in the folder that somebody has elsewhere: it comes back.
   func findOnPlate(_ path: String) -> Inode? {
+    if let away, path.hasPrefix("objects/") { return away.plateNames[String(path.dropFirst("objects/".count))] }
     var inode = root
     for part in path.split(separator: "/") {
       guard let next = inode.plateNames[String(part)] else { return nil }
@@ -93,6 +100,9 @@ final class Disk {
     guard let folder = find(String(path[..<slash])), folder.isFolder else { return nil }
     return (folder, String(path[path.index(after: slash)...]))
   }
+
+  /// Before something new is made: nil when there may be more of it.
+  private func overrun() -> Int32? { weather.isOverQuota && !isDead ? EDQUOT : nil }
 
   func fails(_ thousandths: Int) -> Bool { thousandths > 0 && dice.roll(1000) < thousandths }
 
@@ -112,6 +122,7 @@ final class Disk {
     if inode == nil, create {
       if let error = refusal("create \(path)", weather.open) { return (-1, error) }
       guard let (folder, name) = parent(path) else { return (-1, ENOENT) }
+      if let error = overrun() { return (-1, error) }
       let made = make(isFolder: false)
       folder.set(name, made)
       created(path, made)
@@ -159,6 +170,7 @@ final class Disk {
     if fails(weather.shortWrite) { count = max(1, dice.roll(count)) }
     let pages = offset / Inode.page..<(offset + count + Inode.page - 1) / Inode.page
     let fresh = pages.count { $0 >= inode.allocated.count || !inode.allocated[$0] }
+    if fresh > 0, let error = overrun() { return (-1, error) }
     if weather.isFull || fresh * Inode.page > free { return (-1, ENOSPC) }
     inode.grow(to: offset + count)
     used += fresh * Inode.page
@@ -272,7 +284,7 @@ final class Disk {
   func makeFolder(_ path: String) -> Int32 {
     guard let (folder, name) = parent(path) else { return ENOENT }
     guard folder.names[name] == nil else { return EEXIST }
-    if let error = refusal("mkdir \(path)", weather.names) { return error }
+    if let error = refusal("mkdir \(path)", weather.names) ?? overrun() { return error }
     folder.set(name, make(isFolder: true))
     return 0
   }

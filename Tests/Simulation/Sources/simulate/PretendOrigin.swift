@@ -13,8 +13,11 @@ struct Edition {
   var size: Int
   /// Where in the pool its content begins.
   var start: Int
-  /// Whether the origin tells a digest, and whether that one is right.
+  /// Whether the origin tells a digest that can be compared, and whether that one is right.
   var digest: Digest
+  /// The parts that it was uploaded in, when the digest is one of those; whether the origin tells their sizes.
+  var parts: [Int]
+  var tellsParts: Bool
   var content: UnsafeRawBufferPointer {
     unsafe UnsafeRawBufferPointer(rebasing: PretendOrigin.pool[start..<start + size])
   }
@@ -24,7 +27,7 @@ struct Edition {
 
 /// The origin of one world.
 final class PretendOrigin {
-  enum Weather: CaseIterable { case fair, flaky, offline, denied, silent, busy }
+  enum Weather: CaseIterable { case fair, flaky, offline, denied, silent, busy, luring }
 
   /// 4 MiB, the same in every world.
   nonisolated(unsafe) static let pool: UnsafeRawBufferPointer = {
@@ -37,7 +40,14 @@ final class PretendOrigin {
   }()
 
   var weather = Weather.fair
-  private(set) var dice: Dice
+  var dice: Dice
+  /// Where the bucket is, and whether nothing gets through to the region that is not the configured one.
+  var region = PretendOrigin.regions[0]
+  var isAbroadLost = false
+  /// Which of the box's keys is taken; the older ones have expired.
+  var accessKey = 1
+  /// A host that is nobody's business and was asked all the same.
+  private(set) var stranger: String?
   /// What is there now; nil when it was taken away.
   private(set) var keys: [String: Edition?] = [:]
   /// All that ever was, by entity tag.
@@ -45,6 +55,9 @@ final class PretendOrigin {
   /// What was ever answered for a key: what a download may fail for.
   private(set) var saidMissing: Set<String> = []
   private(set) var saidDenied: Set<String> = []
+  /// Versions whose parts were denied, and then the whole of which was there: as of a store that knows no parts.
+  private(set) var untold: Set<String> = []
+  private var deniedParts: Set<String> = []
   /// Versions of which bytes went out wrong.
   private(set) var spoilt: Set<String> = []
   private let sizes: [Int]
@@ -58,47 +71,86 @@ final class PretendOrigin {
   func publish(_ key: String) {
     count += 1
     let size = dice.pick(sizes)
-    let digest: Edition.Digest =
+    var digest: Edition.Digest =
       switch dice.roll(20) {
       case 0: .wrong
       case 1..<6: .none
       default: .right
       }
+    let parts = digest == .none || dice.roll(4) > 0 ? [] : parts(of: size)
+    let tellsParts = dice.roll(4) > 0
+    // What differs in size or is not told can be compared by nobody.
+    if !parts.isEmpty, !tellsParts || Set(parts.dropLast()).count > 1 || parts[0] < parts[parts.count - 1] {
+      digest = .none
+    }
     let edition = Edition(
-      key: key, etag: "\"e\(count)\"", size: size, start: dice.roll((4 << 20) - size), digest: digest)
+      key: key, etag: "\"e\(count)\"", size: size, start: dice.roll((4 << 20) - size), digest: digest, parts: parts,
+      tellsParts: tellsParts)
     keys[key] = .some(edition)
     editions[edition.etag] = edition
+  }
+
+  /// Some parts that make a title: of one size but the last, or of several.
+  private func parts(of size: Int) -> [Int] {
+    guard size > 1 else { return [] }
+    var parts: [Int] = []
+    let usual = 1 + dice.roll(size)
+    let isEqual = dice.roll(3) > 0
+    var left = size
+    while left > 0, parts.count < 20 {
+      parts.append(min(left, isEqual ? usual : 1 + dice.roll(usual)))
+      left -= parts[parts.count - 1]
+    }
+    // Too many of them for a small world.
+    return left > 0 ? [size] : parts
   }
 
   func remove(_ key: String) { keys[key] = .some(nil) }
 
   func answer(_ request: TransferOptions) -> Answer {
-    let key = String(request.url.split(separator: "/", maxSplits: 3)[3].prefix { $0 != "?" })
+    let address = request.url.split(separator: "/", maxSplits: 3)
+    let (host, key) = (String(address[1]), String(address[3].prefix { $0 != "?" }))
     Trace.note(UInt64(request.method == .head ? 1 : 2))
-    let answer = reply(request, key)
+    if !Self.regions.contains(where: { Self.host($0) == host }) { stranger = host }
+    let answer = reply(request, host, key)
+    if request.method == .head, let status = answer.head?.status {
+      heard(status, key, ofPart: request.url.contains("?"))
+    }
     Trace.say(
-      "  \(request.method.rawValue) \(key) \(request.headers.first { $0.name == "Range" }?.value ?? ""): \(answer.head.map { "\($0.status)" } ?? "no answer"), \(answer.ending)"
+      "  \(request.method.rawValue) \(host == Self.host(Self.regions[0]) ? "" : "\(host) ")\(key) \(request.headers.first { $0.name == "Range" }?.value ?? ""): \(answer.head.map { "\($0.status)" } ?? "no answer"), \(answer.ending)"
     )
     return answer
   }
 
-  private func reply(_ request: TransferOptions, _ key: String) -> Answer {
+  /// Notes which parts were refused where the whole was not.
+  private func heard(_ status: Int, _ key: String, ofPart: Bool) {
+    guard case let edition?? = keys[key] else { return }
+    if ofPart, (300..<500).contains(status), status != 429 {
+      deniedParts.insert(edition.etag)
+    } else if !ofPart, deniedParts.remove(edition.etag) != nil, status == 200 {
+      untold.insert(edition.etag)
+    }
+  }
+
+  private func reply(_ request: TransferOptions, _ host: String, _ key: String) -> Answer {
     let wait = UInt64(dice.roll(40) + 1) * 1_000_000
     func without(_ ending: Answer.Ending) -> Answer {
       Answer(wait: wait, pace: 0, head: nil, body: .bytes([]), ending: ending)
     }
-    func error(_ status: Int, _ code: String, _ headers: [(name: String, value: String)] = []) -> Answer {
-      let body = Array("<Error><Code>\(code)</Code><Message>no</Message></Error>".utf8)
+    func error(
+      _ status: Int, _ code: String, _ headers: [(name: String, value: String)] = [], _ more: String = ""
+    ) -> Answer {
+      let body = Array("<Error><Code>\(code)</Code><Message>no</Message>\(more)</Error>".utf8)
       return Answer(
-        wait: wait, pace: 1_000_000, head: (status, [("x-amz-request-id", "1")] + headers),
+        wait: wait, pace: 1_000_000,
+        head: (status, [("x-amz-request-id", "1"), ("date", Self.httpDate(Self.time))] + headers),
         body: .bytes(request.method == .head ? [] : body), ending: .whole)
     }
+    func says(_ refusal: Refusal) -> Answer { error(refusal.status, refusal.code, refusal.headers, refusal.more) }
+    if isAbroadLost, host != Self.host(Self.regions[0]) { return without(.failure(.couldNotConnect)) }
     switch weather {
     case .offline: return without(.failure(dice.pick([.couldNotConnect, .couldNotResolve, .timedOut, .tls])))
     case .silent: return without(.silence)
-    case .denied where dice.roll(3) > 0:
-      saidDenied.insert(key)
-      return error(403, "AccessDenied")
     case .busy where dice.roll(4) > 0:
       let after = dice.roll(2) == 0 ? [] : [(name: "retry-after", value: "\(dice.roll(20))")]
       return dice.pick([
@@ -116,7 +168,13 @@ final class PretendOrigin {
           body: .bytes(request.method == .head ? [] : Array("<html>login</html>  ".utf8)), ending: .whole)
       default: return without(.silence)
       }
+    case .luring where dice.roll(3) == 0: return says(lure(request, key))
     default: break
+    }
+    if let refusal = refusal(request, host, key) { return says(refusal) }
+    if weather == .denied, dice.roll(3) > 0 {
+      saidDenied.insert(key)
+      return error(403, "AccessDenied")
     }
     guard case let edition?? = keys[key] else {
       saidMissing.insert(key)
@@ -126,23 +184,42 @@ final class PretendOrigin {
       (name: "etag", value: edition.etag), (name: "last-modified", value: "Tue, 14 Nov 2023 22:13:20 GMT"),
       (name: "x-amz-request-id", value: "1"),
     ]
+    if request.method == .head, let query = request.url.split(separator: "?").dropFirst().first {
+      return part(Int(query.dropFirst("partNumber=".count)) ?? 0, of: edition, headers, wait, error)
+    }
     if request.method == .head {
-      if let digest = digest(of: edition) { headers.append((name: "x-amz-checksum-crc64nvme", value: digest)) }
+      if let digest = digest(of: edition) { headers.append(digest) }
       headers.append((name: "content-length", value: "\(edition.size)"))
       return Answer(wait: wait, pace: 0, head: (200, headers), body: .bytes([]), ending: .whole)
     }
     let match = request.headers.first { $0.name.lowercased() == "if-match" }?.value
     if let match, match != edition.etag { return error(412, "PreconditionFailed") }
-    return ranged(request, edition, wait, error)
+    return ranged(request, edition, wait) { error($0, $1) }
+  }
+
+  /// The size of a part, or what a store says that does not know of parts.
+  private func part(
+    _ number: Int, of edition: Edition, _ headers: [(name: String, value: String)], _ wait: UInt64,
+    _ error: (Int, String, [(name: String, value: String)], String) -> Answer
+  ) -> Answer {
+    guard edition.tellsParts, edition.parts.indices.contains(number - 1) else {
+      guard !edition.tellsParts, edition.size % 3 > 0 else {
+        return error(edition.tellsParts ? 416 : edition.size % 2 == 0 ? 501 : 400, "NotImplemented", [], "")
+      }
+      let whole = headers + [(name: "content-length", value: "\(edition.size)")]
+      return Answer(wait: wait, pace: 0, head: (200, whole), body: .bytes([]), ending: .whole)
+    }
+    let size = (name: "content-length", value: "\(edition.parts[number - 1])")
+    let count = (name: "x-amz-mp-parts-count", value: "\(edition.parts.count)")
+    return Answer(wait: wait, pace: 0, head: (206, headers + [size, count]), body: .bytes([]), ending: .whole)
   }
 
   private func ranged(
-    _ request: TransferOptions, _ edition: Edition, _ wait: UInt64,
-    _ error: (Int, String, [(name: String, value: String)]) -> Answer
+    _ request: TransferOptions, _ edition: Edition, _ wait: UInt64, _ error: (Int, String) -> Answer
   ) -> Answer {
     let text = request.headers.first { $0.name.lowercased() == "range" }?.value ?? ""
     let ends = text.dropFirst("bytes=".count).split(separator: "-").compactMap { Int($0) }
-    guard ends.count == 2, ends[0] < edition.size else { return error(416, "InvalidRange", []) }
+    guard ends.count == 2, ends[0] < edition.size else { return error(416, "InvalidRange") }
     var range = ends[0]..<min(ends[1] + 1, edition.size)
     var headers = [(name: "x-amz-request-id", value: "1")]
     var etag: String? = edition.etag
@@ -151,7 +228,7 @@ final class PretendOrigin {
     var said = range
     var sent = range
     if weather == .flaky, dice.roll(2) == 0 {
-      switch dice.roll(9) {
+      switch dice.roll(12) {
       case 0, 1:
         sent = range.lowerBound..<range.lowerBound + dice.roll(range.count)
         ending = .failure(.cut)
@@ -181,6 +258,16 @@ final class PretendOrigin {
           wait: wait, pace: 1_000_000,
           head: (206, head(headers, etag, said, edition.size, length: nil)), body: body(edition, sent, []),
           ending: .whole)
+      case 8:
+        // The whole, whatever was asked for.
+        return Answer(
+          wait: wait, pace: 1_000_000,
+          head: (
+            200, headers + [(name: "etag", value: edition.etag), (name: "content-length", value: "\(edition.size)")]
+          ), body: body(edition, 0..<edition.size, []), ending: .whole)
+      // A range that is there, and a version that is the one.
+      case 9: return error(416, "InvalidRange")
+      case 10: return error(412, "PreconditionFailed")
       default:
         headers.append((name: "content-encoding", value: "gzip"))
       }
@@ -205,13 +292,23 @@ final class PretendOrigin {
     return headers
   }
 
-  private func digest(of edition: Edition) -> String? {
-    guard edition.digest != .none else { return nil }
-    var computation = DigestComputation(.crc64nvme)
-    unsafe computation.update(edition.content)
+  /// The digest as a header, of the whole or of the parts' digests.
+  private func digest(of edition: Edition) -> (name: String, value: String)? {
+    guard edition.digest != .none || !edition.parts.isEmpty else { return nil }
+    let algorithm = edition.parts.isEmpty ? DigestAlgorithm.crc64nvme : .crc32c
+    var computation = DigestComputation(algorithm)
+    var offset = 0
+    for size in edition.parts {
+      var part = DigestComputation(algorithm)
+      unsafe part.update(UnsafeRawBufferPointer(rebasing: edition.content[offset..<offset + size]))
+      computation.update(part.finish())
+      offset += size
+    }
+    if edition.parts.isEmpty { unsafe computation.update(edition.content) }
     var bytes = computation.finish()
     if edition.digest == .wrong { bytes[0] ^= 1 }
-    return Self.base64(bytes)
+    let tail = edition.parts.isEmpty ? "" : "-\(edition.parts.count)"
+    return ("x-amz-checksum-\(algorithm.rawValue)", Self.base64(bytes) + tail)
   }
 
   private static func base64(_ bytes: [UInt8]) -> String {

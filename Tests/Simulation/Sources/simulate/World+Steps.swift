@@ -6,7 +6,7 @@ import Loop
 extension World {
   func act() {
     Trace.note(UInt64(steps))
-    switch dice.roll(isCalm ? 83 : 103) {
+    switch dice.roll(isCalm ? 83 : 112) {
     case 0..<24: start()
     case 24..<44: play()
     case 44..<66: wish()
@@ -20,9 +20,8 @@ extension World {
     case 75: do { try restart() } catch { checkers.expect(false, "liveness", "\(error)") }
     case 76: disk.dropCaches()
     case 77:
-      unsafe Stage.clockOffset += Int64(dice.pick([-60_000, -500, 500, 60_000, 3_600_000, -3_600_000]))
-      Trace.say("the clock steps")
-    case 78: box?.use(policy, fills)
+      stepClock()
+    case 78: reload()
     case 79: slowness.isSlow.toggle()
     case 80..<83: verify()
     case 83..<92:
@@ -30,17 +29,52 @@ extension World {
       Trace.say("the origin is \(origin.weather)")
     case 92..<97: changeDisk()
     case 97..<99: disk.harm()
+    case 103..<106: moveBucket()
+    case 106:
+      Trace.say("the keys expire")
+      origin.accessKey += 1
+    case 107..<110: lookAfter()
+    case 110..<112: moveFolder()
     default:
       disk.foreign = dice.roll(3) == 0 ? 0 : dice.roll(disk.size)
       checkers.limitsChanged(charged)
     }
   }
 
+  private func stepClock() {
+    let steps = [-60_000, -500, 500, 60_000, 3_600_000, -3_600_000] + (isCalm ? [] : [259_200_000, -259_200_000])
+    let step = Int64(dice.pick(steps))
+    unsafe Stage.clockOffset += step
+    Trace.say("the clock steps by \(step / 1000) s")
+  }
+
+  private func moveBucket() {
+    origin.region = dice.pick(PretendOrigin.regions)
+    origin.isAbroadLost = dice.roll(4) == 0
+    Trace.say("the bucket is in \(origin.region)\(origin.isAbroadLost ? ", abroad is lost" : "")")
+  }
+
+  /// The administrator sets a clock that is days off, writes the keys that are taken into the file of credentials, and
+  /// reloads.
+  func lookAfter() {
+    Trace.say("somebody looks after keys and clock")
+    if unsafe Stage.clockOffset.magnitude > 86_400_000 { unsafe Stage.clockOffset = 0 }
+    accessKey = origin.accessKey
+    reload()
+  }
+
+  func reload() { box?.use(policy, fills, accessKey: accessKey) }
+
+  private func moveFolder() {
+    if disk.away == nil { disk.takeAway() } else { disk.bringBack() }
+    checkers.limitsChanged(charged)
+  }
+
   func changeDisk() {
     disk.weather = Disk.Weather()
     commitFaults = 0
-    let kind = dice.roll(10)
-    if kind < 9 { wasDiskTroubled = true }
+    let kind = dice.roll(11)
+    if kind < 10 { wasDiskTroubled = true }
     switch kind {
     case 0: disk.weather.write = 200
     case 1: disk.weather.shortWrite = 500
@@ -53,6 +87,7 @@ extension World {
     case 8:
       disk.weather.open = 200
       disk.weather.read = 200
+    case 9: disk.weather.isOverQuota = true
     default: break
     }
     Trace.say("the disk has \(disk.weather)")
@@ -82,7 +117,7 @@ extension World {
   private func use(_ policy: Policy) {
     checkers.policy = policy
     checkers.limitsChanged(charged)
-    box?.use(policy, fills)
+    reload()
   }
 
   func anyDownload() -> Download? {

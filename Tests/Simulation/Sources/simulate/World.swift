@@ -37,6 +37,8 @@ final class World {
   let checkers: Checkers
   var policy: Policy
   var fills: FillSettings
+  /// The key that the file of credentials has.
+  var accessKey = 1
   var box: Box?
   /// Grows with every start; what was asked of an earlier box is answered by nobody.
   var life = 0
@@ -120,7 +122,9 @@ final class World {
   func live(steps count: Int) -> Life {
     Transfers.origin = { [origin] request in origin.answer(request) }
     unsafe LedgerFaults.commit = { [unowned self] in EventLoop.assumeIsolated { commitFault() } }
-    unsafe LedgerFaults.isFull = { [unowned self] in EventLoop.assumeIsolated { disk.weather.isFull } }
+    unsafe LedgerFaults.isFull = { [unowned self] in
+      EventLoop.assumeIsolated { disk.weather.isFull || disk.weather.isOverQuota }
+    }
     do {
       try begin()
       for _ in 0..<count where checkers.violation == nil {
@@ -157,12 +161,15 @@ final class World {
     disk.weather.names = 0
     disk.weather.folderSync = 0
     disk.weather.isReadOnly = false
+    // A mount that is missing at a start is told from an empty folder by nobody.
+    disk.bringBack()
     let reference = Reference()
     var opened: Box?
     while opened == nil {
       do {
         opened = try Box(
-          ledgerPath: ledgerPath, mapSize: mapSize, policy: policy, fills: fills, questions: questions
+          ledgerPath: ledgerPath, mapSize: mapSize, policy: policy, fills: fills, accessKey: accessKey,
+          questions: questions
         ) { change in
           EventLoop.assumeIsolated { if let ledger = reference.ledger { checkers.committed(change, in: ledger) } }
         }
@@ -200,6 +207,7 @@ final class World {
     } else if let box {
       try checkers.recount(in: box.ledger)
     }
+    if let stranger = origin.stranger { checkers.expect(false, "strangers", "\(stranger) was asked") }
     return went
   }
 
@@ -214,7 +222,7 @@ final class World {
   func commitFault() -> Int32? {
     passed("commit")
     if isDead { return EIO }
-    return commitFaults > 0 && dice.roll(1000) < commitFaults ? dice.pick([ENOSPC, EIO]) : nil
+    return commitFaults > 0 && dice.roll(1000) < commitFaults ? dice.pick([ENOSPC, EDQUOT, EIO]) : nil
   }
 
   func die() {
@@ -314,6 +322,9 @@ final class World {
   func calm() {
     disk.weather = Disk.Weather()
     origin.weather = .fair
+    origin.region = PretendOrigin.regions[0]
+    disk.bringBack()
+    lookAfter()
     commitFaults = 0
     slowness.isSlow = false
     disk.foreign = 0
