@@ -68,7 +68,8 @@ let package = Package(
         .product(name: "Crypto", package: "swift-crypto"),
       ],
       exclude: ["Demo/Videos", "Page"],
-      // C's types belong to the module that is loaded first, which would be another one in each batch of files: always Glibc.
+      // C's types belong to the module that is loaded first, which would be another one in each batch of files: Glibc, as a
+      // rule. It is CSystem for some, so that whoever uses `stat` imports both.
       swiftSettings: settings + [.unsafeFlags(["-Xfrontend", "-import-module", "-Xfrontend", "Glibc"])],
       // What is shipped runs where no Swift is installed, and touches less memory.
       linkerSettings: [

@@ -1,5 +1,6 @@
 // Where standard error leads: to the system's journal or to people.
 
+internal import CSystem
 import Glibc
 
 /// The system's journal.
