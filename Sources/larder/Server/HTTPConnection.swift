@@ -248,7 +248,7 @@ final class HTTPConnection: RequestClient {
     case .blocked:
       wait()
       // A copy that waits to go out counts, and counts less as it goes.
-      if held > 0 || output.unsent > Limits.ownBytes { weigh() }
+      if held > 0 || output.held > Limits.ownBytes { weigh() }
     case .turnOver:
       // The rest waits for the next turn of the loop: others get theirs first.
       wait()

@@ -66,6 +66,9 @@ struct Outgoing {
   /// Bytes of memory that wait to be sent.
   var unsent: Int { bytes.count - sent }
 
+  /// Bytes of memory that are kept for them: hardly more.
+  var held: Int { bytes.count }
+
   mutating func set(_ bytes: [UInt8], then body: FileBody? = nil) {
     self.bytes = bytes
     self.body = body
@@ -102,6 +105,11 @@ struct Outgoing {
           switch result {
           case .bytes(let count): sent += count
           case .wouldBlock:
+            // What the kernel has is the kernel's.
+            if sent >= Limits.ownBytes {
+              bytes = Array(bytes[sent...])
+              sent = 0
+            }
             // What was found out of the file is not true any more when there is room again.
             warmedEnd = 0
             return .blocked
