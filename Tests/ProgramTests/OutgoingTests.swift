@@ -47,4 +47,30 @@ import Testing
     }
     #expect(asked > 1, "\(asked) times for \(size) bytes in portions")
   }
+
+  @Test("of an answer in memory only what the kernel has not taken is kept")
+  @EventLoop func kept() throws {
+    let answer = (0..<200 << 10).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) }
+    var sockets: [Int32] = [-1, -1]
+    try #require(unsafe socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue), 0, &sockets) == 0)
+    defer { for socket in sockets { close(socket) } }
+    var room: Int32 = 16 << 10
+    try #require(unsafe setsockopt(sockets[0], SOL_SOCKET, SO_SNDBUF, &room, 4) == 0)
+
+    var output = Outgoing()
+    output.set(answer)
+    var got: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: answer.count)
+    var rounds = 0
+    while case .blocked = output.pump(into: sockets[0]) {
+      rounds += 1
+      #expect(output.held < output.unsent + Limits.ownBytes && output.held < answer.count, "after \(got.count)")
+      let read = unsafe Glibc.read(sockets[1], &buffer, buffer.count)
+      try #require(read > 0)
+      got += buffer[..<read]
+    }
+    let read = unsafe Glibc.read(sockets[1], &buffer, buffer.count)
+    got += buffer[..<max(0, read)]
+    #expect(got == answer && output.held == 0 && rounds > 1)
+  }
 }

@@ -8,6 +8,12 @@ import Loop
 @EventLoop
 final class EventSubscriber: AnswerStream {
   let user: UserID
+  /// What is to be told yet, as the client takes it; nothing but changes of a status goes before.
+  fileprivate var owed: ArraySlice<DownloadID> = []
+  fileprivate var views: (@EventLoop (Set<DownloadID>) -> [DownloadView]?)?
+  private var isPaying = false
+  /// Whether the kernel has taken everything that was told.
+  private var isDrained = true
   let mediaType = MediaType.eventStream
   let isFinite = false
   let isOver = false
@@ -23,8 +29,27 @@ final class EventSubscriber: AnswerStream {
 
   func begin(inChunks: Bool) { began?(self) }
 
-  /// Nothing waits for that: a client that does not read loses its stream.
-  func drained() {}
+  func drained() {
+    isDrained = true
+    pay()
+  }
+
+  /// Tells of what is owed, some at a time, for as long as the client takes it. What has ended meanwhile was told already.
+  fileprivate func pay() {
+    guard !isPaying else { return }
+    isPaying = true
+    defer { isPaying = false }
+    while isDrained, arrived != nil, !owed.isEmpty {
+      let some = owed.prefix(Self.portion)
+      owed = owed.dropFirst(Self.portion)
+      let now = Clock.steady
+      let found = Dictionary((views?(Set(some)) ?? []).map { ($0.download.id, $0) }) { $1 }
+      for view in some.compactMap({ found[$0] }) { tell(view, at: now) }
+    }
+  }
+
+  /// Far fewer events than may wait for a client.
+  fileprivate static let portion = 64
 
   func cancel() {
     arrived = nil
@@ -32,6 +57,7 @@ final class EventSubscriber: AnswerStream {
   }
 
   fileprivate func tell(_ view: DownloadView, at now: Cache.Timestamp) {
+    isDrained = false
     told[view.download.id] = (view, now)
     let data = DownloadView.json { view.writeProgress(to: &$0) }
     arrived?(Array("event: download\ndata: ".utf8) + data + Array("\n\n".utf8))
@@ -39,6 +65,7 @@ final class EventSubscriber: AnswerStream {
 
   fileprivate func comment(_ text: String, at now: Cache.Timestamp) {
     commented = now
+    isDrained = false
     arrived?(Array(": \(text)\n\n".utf8))
   }
 }
@@ -77,6 +104,7 @@ final class EventHub {
     let subscriber = EventSubscriber(user)
     let id = ObjectIdentifier(subscriber)
     subscriber.began = { [weak self] in self?.greet($0) }
+    subscriber.views = { [weak self] in self?.unfinished($0) }
     subscriber.cancelled = { [weak self] in self?.remove(id, of: user) }
     audiences[user, default: Audience()].streams[id] = subscriber
     if !timer.isActive {
@@ -90,8 +118,10 @@ final class EventHub {
     let now = Clock.steady
     subscriber.comment("larder", at: now)
     let views = currentViews(subscriber.user)
-    audiences[subscriber.user]?.moving.formUnion(views.map(\.download.id))
-    for view in views { subscriber.tell(view, at: now) }
+    let ids = views.map(\.download.id)
+    audiences[subscriber.user]?.moving.formUnion(ids)
+    subscriber.owed = ids[...]
+    subscriber.pay()
   }
 
   /// Whether anybody wants to hear of this user's downloads.
@@ -120,10 +150,15 @@ final class EventHub {
       let views = audience.moving.isEmpty ? [] : unfinished(audience.moving)
       if let views, views.count < audience.moving.count { audiences[user]?.moving = Set(views.map(\.download.id)) }
       for subscriber in audience.streams.values {
-        for view in views ?? [] {
-          let last = subscriber.told[view.download.id]
-          if let last, last.view == view || now.milliseconds - last.at.milliseconds < Self.pace { continue }
-          subscriber.tell(view, at: now)
+        // Who has not taken the last ones yet hears of these as they are by then.
+        if subscriber.owed.isEmpty {
+          let changed = (views ?? []).filter { view in
+            guard let last = subscriber.told[view.download.id] else { return true }
+            return last.view != view && now.milliseconds - last.at.milliseconds >= Self.pace
+          }
+          for view in changed.prefix(EventSubscriber.portion) { subscriber.tell(view, at: now) }
+          subscriber.owed = changed.dropFirst(EventSubscriber.portion).map(\.download.id)[...]
+          subscriber.pay()
         }
         if now.milliseconds - subscriber.commented.milliseconds >= Self.heartbeat {
           subscriber.comment("still here", at: now)

@@ -12,7 +12,7 @@ extension HTTPConnection {
   /// A body gets 503, what was sent ahead is dropped with the connection, and for an answer those go that have taken
   /// nothing of theirs for the longest time: a client that takes what it asked for comes to no harm.
   func weigh() {
-    var count = input.count + output.unsent + requestCount
+    var count = input.count + output.held + requestCount
     if case .body(_, let head, let content) = state { count += head.count + content.count }
     if case .closed = state { count = 0 }
     let excess = max(0, count - Limits.ownBytes)

@@ -246,7 +246,7 @@ final class HTTPConnection: RequestClient {
     if count > 0 { progressed = EventLoop.now.milliseconds }
     played(count)
     // A copy that waits to go out counts, and no longer than that.
-    if held > 0 || output.unsent > Limits.ownBytes { weigh() }
+    if held > 0 || output.held > Limits.ownBytes { weigh() }
     switch progress {
     case .done: finished()
     case .blocked: wait()

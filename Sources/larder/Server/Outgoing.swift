@@ -68,6 +68,9 @@ struct Outgoing {
   /// Bytes of memory that wait to be sent.
   var unsent: Int { bytes.count - sent }
 
+  /// Bytes of memory that are kept for them: no more than twice as many, and some.
+  var held: Int { bytes.count }
+
   mutating func set(_ bytes: [UInt8], then body: FileBody? = nil) {
     self.bytes = bytes
     self.body = body
@@ -104,6 +107,11 @@ struct Outgoing {
           switch result {
           case .bytes(let count): sent += count
           case .wouldBlock:
+            // What the kernel has is the kernel's. Not each time: what is left has to be moved for that.
+            if sent >= max(Limits.ownBytes, bytes.count / 2) {
+              bytes = Array(bytes[sent...])
+              sent = 0
+            }
             // What was found out of the file is not true any more when there is room again.
             warmedEnd = 0
             return .blocked

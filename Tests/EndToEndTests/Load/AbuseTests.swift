@@ -197,7 +197,7 @@ import Testing
       let reader = try load.add(scene.box.port)
       for number in 0..<count {
         // What the kernel takes of an answer is nothing beside it.
-        let client = try load.add(scene.box.port, receiveBuffer: 4096, segment: 536)
+        let client = try load.add(scene.box.port, isNarrow: true)
         client.reading = .nothing
         client.ask(ask)
         try load.run(until: "each is being answered") { client.isWaitedFor || !client.isOpen }

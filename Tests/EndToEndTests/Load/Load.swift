@@ -29,9 +29,9 @@ final class Load {
 
   @discardableResult
   func add(
-    _ port: Int, from host: UInt8 = 1, receiveBuffer: Int32? = nil, segment: Int32? = nil
+    _ port: Int, from host: UInt8 = 1, receiveBuffer: Int32? = nil, isNarrow: Bool = false
   ) throws -> LoadClient {
-    let client = try LoadClient(port: port, from: host, receiveBuffer: receiveBuffer, segment: segment)
+    let client = try LoadClient(port: port, from: host, receiveBuffer: receiveBuffer, isNarrow: isNarrow)
     clients.append(client)
     return client
   }

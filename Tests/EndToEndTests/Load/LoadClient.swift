@@ -50,8 +50,8 @@ final class LoadClient {
   private var nextByte = 0.0
 
   /// Connects and does not wait for more than the kernel's queue.
-  init(port: Int, from host: UInt8 = 1, receiveBuffer: Int32? = nil, segment: Int32? = nil) throws {
-    let socket = try Socket(port: port, from: host, segment: segment)
+  init(port: Int, from host: UInt8 = 1, receiveBuffer: Int32? = nil, isNarrow: Bool = false) throws {
+    let socket = try Socket(port: port, from: host, isNarrow: isNarrow)
     if let receiveBuffer { socket.setBuffers(receiveBuffer) }
     descriptor = socket.descriptor
     _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)

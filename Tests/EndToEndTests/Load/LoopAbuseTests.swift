@@ -112,7 +112,11 @@ import Testing
 
   @Test("names without end while the origin is away: a thousand wait, and a stream that nobody reads is given up")
   func unreachable() throws {
-    let scene = try Scene()
+    // A name as stores have them: each download's error tells it.
+    let host = "larder-titles.s3.dualstack.eu-central-1.example.localhost"
+    let scene = try Scene { box in
+      try box.change(["origin": ["endpoint": "\"http://\(host):\(box.proxy.port)\""]])
+    }
     let load = Load()
     let eve = try scene.box.user("eve")
     scene.box.proxy.goDown()
@@ -120,7 +124,7 @@ import Testing
     try scene.survives("1,100 names while the origin is away", load, kept: 20) {
       let heard = try load.add(scene.box.port)
       // What the kernel keeps for it is little beside what the box keeps.
-      let unheard = try load.add(scene.box.port, receiveBuffer: 4096, segment: 536)
+      let unheard = try load.add(scene.box.port, isNarrow: true)
       unheard.reading = .nothing
       for client in [heard, unheard] { client.ask(stream) }
       var next = 0
@@ -145,11 +149,16 @@ import Testing
         "POST", "/api/downloads/start", body: #"{"content_id":"one-more","quality":"720p"}"#)
       #expect(refused.status == 507 && refused.code == "too_many_downloads" && refused.json?.limit?.int == 1000)
 
-      // A new stream begins with all of them, as much as that is; over a network with frames of the usual length.
+      // A new stream begins with all of them, as much as that is and however late they are taken.
       var events = 0
-      let late = try load.add(scene.box.port, receiveBuffer: 16 << 10, segment: 1448)
+      let late = try load.add(scene.box.port, isNarrow: true)
+      late.reading = .nothing
       late.event = { _ in events += 1 }
       late.ask(stream)
+      try load.run(until: "the stream begins") { late.isWaitedFor || !late.isOpen }
+      // The box has come to something else since.
+      try #require(try eve.ask("GET", "/api/downloads/storage").status == 200)
+      late.reading = .all
       try load.run(until: "the stream tells of all") { events >= 1000 || !late.isOpen }
       #expect(late.isOpen, "\(events)")
       let before = (heard.received, late.received)

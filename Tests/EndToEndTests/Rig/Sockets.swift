@@ -73,11 +73,14 @@ struct Socket: Sendable {
   ///
   /// - Parameters:
   ///   - host: the last part of the address to come from: 127.0.0.x.
-  ///   - segment: the most bytes of a segment, as of a network with short frames. What the other side's kernel keeps of
-  ///     what it sends goes by that: on loopback it would be megabytes.
-  init(port: Int, from host: UInt8 = 1, timeout: Int = 30, segment: Int32? = nil) throws {
+  ///   - isNarrow: as over a network of short frames, to somebody with little room: what the kernels keep on the way is
+  ///     little, where on loopback it would be megabytes.
+  init(port: Int, from host: UInt8 = 1, timeout: Int = 30, isNarrow: Bool = false) throws {
     descriptor = try newSocket()
-    if let segment { set(IPPROTO_TCP, TCP_MAXSEG, segment) }
+    if isNarrow {
+      set(IPPROTO_TCP, TCP_MAXSEG, Int32(536))
+      set(SOL_SOCKET, SO_RCVBUF, Int32(4096))
+    }
     if host != 1, unsafe withLoopback(port: 0, host: host, { unsafe bind(descriptor, $0, $1) }) != 0 {
       let failure = RigFailure.call("bind to 127.0.0.\(host)")
       _ = Glibc.close(descriptor)
