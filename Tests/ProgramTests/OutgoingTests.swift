@@ -48,7 +48,7 @@ import Testing
     #expect(asked > 1, "\(asked) times for \(size) bytes in portions")
   }
 
-  @Test("of an answer in memory only what the kernel has not taken is kept")
+  @Test("of an answer in memory hardly more is kept than the kernel has not taken")
   @EventLoop func kept() throws {
     let answer = (0..<200 << 10).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) }
     var sockets: [Int32] = [-1, -1]
@@ -64,7 +64,7 @@ import Testing
     var rounds = 0
     while case .blocked = output.pump(into: sockets[0]) {
       rounds += 1
-      #expect(output.held < output.unsent + Limits.ownBytes && output.held < answer.count, "after \(got.count)")
+      #expect(output.held <= 2 * output.unsent + Limits.ownBytes, "after \(got.count)")
       let read = unsafe Glibc.read(sockets[1], &buffer, buffer.count)
       try #require(read > 0)
       got += buffer[..<read]
