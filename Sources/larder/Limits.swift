@@ -1,7 +1,6 @@
 // Every limit of the box that is no setting, in one table: what is bounded, how, and what happens beyond it. The article
 // "Limits" is this table, and a test holds the two equal.
 
-import Access
 import Cache
 import HTTP
 
@@ -80,7 +79,7 @@ enum Limits {
       Row("entries of the audit", number(Ledger.auditLimit), "the oldest goes"),
       Row("titles kept open for the next play", "\(openTitles)", "the least recently used is closed"),
       Row(
-        "tokens remembered; links", "\(number(TokenCache.usualCapacity)); \(number(KnownLinks.capacity))",
+        "tokens remembered; links", "\(number(Door.rememberedTokens)); \(number(KnownLinks.capacity))",
         "the least recently used is verified again"
       ),
       Row(

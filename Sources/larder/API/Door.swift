@@ -8,6 +8,7 @@ import Loop
 /// The keys and rules of the moment, and the tokens they have accepted.
 @EventLoop
 struct Door {
+  nonisolated static let rememberedTokens = TokenCache.usualCapacity
   private let tokens: TokenCache
   private let known = KnownLinks()
   let links: Links
@@ -15,7 +16,8 @@ struct Door {
 
   init(rules: AccessRules, keys: TokenKeys, linkSecret: TokenSecret) {
     self.rules = rules
-    tokens = TokenCache(verifier: TokenVerifier(rules: rules, keys: keys))
+    tokens = TokenCache(
+      verifier: TokenVerifier(rules: rules, keys: keys), capacity: Self.rememberedTokens)
     links = Links(secret: linkSecret)
   }
 

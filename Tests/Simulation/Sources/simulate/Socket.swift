@@ -77,3 +77,8 @@ enum Socket {
 enum KnownLinks {
   static let capacity = 1024
 }
+
+/// The same of tokens, which nobody has.
+enum Door {
+  static let rememberedTokens = 4096
+}
