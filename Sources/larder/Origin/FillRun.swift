@@ -139,8 +139,8 @@ final class FillRun: ChunkTransferOwner {
   private func fetch(_ span: ChunkSpan) {
     let start = starts.removeValue(forKey: span.blocks.lowerBound) ?? []
     let transfer = ChunkTransfer(span, start: start, blockSize: object.blockSize, rate: rate, owner: self) {
-      [object, origin, place = origin.place] head, error in
-      origin.judge(head, error: error, of: object.origin.version, span.bytes, from: place)
+      [object, origin, asked = origin.asking] head, error in
+      origin.judge(head, error: error, of: object.origin.version, span.bytes, from: asked)
     }
     transfer.isPlayed = fill.demand.wants(span.blocks)
     transfers[ObjectIdentifier(transfer)] = transfer

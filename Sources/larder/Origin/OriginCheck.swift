@@ -26,7 +26,7 @@ struct OriginCheck {
   /// Everything that was tried, in order.
   func run() async -> [OriginFinding] {
     let settings = client.settings
-    let answer: (head: TransferHead, body: [UInt8])
+    let answer: OriginClient.Reply
     do { answer = try await client.ask(.get(Self.nothing, range: 0...0), bodyLimit: 64 << 10) } catch {
       let found = OriginFinding.unreached(error, by: settings)
       let rest = OriginFinding.Subject.allCases.filter { subject in
@@ -34,7 +34,7 @@ struct OriginCheck {
       }
       return found + OriginFinding.notTried(rest, "the connection comes first")
     }
-    let failure = client.failure(answer.head, answer.body)
+    let failure = client.failure(answer.head, answer.body, answer.asked)
     let isThere = (200..<300).contains(answer.head.status)
     var findings = [
       OriginFinding(.connection, .ok, "\(settings.endpoint.authority) takes connections"), OriginFinding.tls(settings),
@@ -96,14 +96,13 @@ struct OriginCheck {
       return OriginFinding.notTried([.range, .ifMatch], "the title has no two bytes; name another one by --title")
     }
     let key = Array(version.key.utf8)
-    let place = client.place
-    func ask(ifMatch: String) async throws(CurlError) -> (head: TransferHead, body: [UInt8]) {
+    func ask(ifMatch: String) async throws(CurlError) -> OriginClient.Reply {
       try await client.ask(.get(key, range: 0...(count - 1), ifMatch: ifMatch), bodyLimit: max(count, 64 << 10))
     }
     var findings: [OriginFinding] = []
     do {
-      let (head, body) = try await ask(ifMatch: version.etag)
-      var outcome = client.judge(head, error: body, of: version, 0..<count, from: place)
+      let (head, body, asked) = try await ask(ifMatch: version.etag)
+      var outcome = client.judge(head, error: body, of: version, 0..<count, from: asked)
       if outcome == nil, body.count != count {
         outcome = .troubled("a range came with \(body.count) bytes", retryAfter: nil)
       }

@@ -30,6 +30,15 @@ final class OriginClient {
   /// Which of the places is asked that were configured one after the other: another number after each reload that names
   /// another bucket or endpoint. An answer counts as long as the place is still the one that was asked.
   private(set) var place = 0
+
+  /// Where and by which clock a request was asked: what its answer means goes by that, and not by what others were answered
+  /// since.
+  struct Asked {
+    fileprivate let place: Int
+    fileprivate let mark: Route.Mark
+  }
+
+  typealias Reply = (head: TransferHead, body: [UInt8], asked: Asked)
   /// What was last heard of the configured one.
   private(set) var health = OriginHealth()
   static let userAgent = "larder/\(Version.current)"
@@ -108,8 +117,8 @@ final class OriginClient {
       for _ in 0..<2 {
         let request = ObjectRequest.head(Array(key.utf8))
         let (mark, bucket) = (mark, bucket)
-        let head = try await ask(request, bodyLimit: 0).head
-        switch meaning(of: head) {
+        let (head, _, asked) = try await ask(request, bodyLimit: 0)
+        switch meaning(of: head, asked) {
         case .found(let found): return try await described(found, key, in: bucket)
         case .failed(.troubled(let why, let seconds)): return OriginAnswer(.troubled(reason: why, retryAfter: seconds))
         case .failed(.unreachable(let why)): return .unreachable(why)
@@ -195,51 +204,53 @@ final class OriginClient {
   }
 
   private func size(ofPart part: Int, of version: ObjectVersion) async throws(CurlError) -> PartSize {
-    let head = try await ask(.head(Array(version.key.utf8), part: part), bodyLimit: 0).head
+    let (head, _, asked) = try await ask(.head(Array(version.key.utf8), part: part), bodyLimit: 0)
     if let length = ObjectResponse.partLength(status: head.status, etag: version.etag, header: head.joined) {
       return .told(length)
     }
     // A store that knows no part numbers answers as if none was asked for, or says so in some other way. What it would say
     // of the whole as well passes, and then it can be asked.
     if head.status == 501 || (200..<300).contains(head.status) && head["etag"] != nil { return .untold }
-    switch meaning(of: head) {
+    switch meaning(of: head, asked) {
     case .failed(let failure):
       switch failure {
       case .troubled, .unreachable: return .failed(failure)
-      default: break
+      // Nor is this what a store says that knows no parts: another place, another time or other keys, for any question.
+      case .redirected, .skewed, .unauthenticated:
+        return .failed(.troubled(reason: "\(failure)", retryAfter: nil))
+      case .missing, .denied, .refused: break
       }
     case .found: break
     }
-    let whole = try await ask(.head(Array(version.key.utf8)), bodyLimit: 0).head
-    guard case .found = meaning(of: whole) else {
+    let whole = try await ask(.head(Array(version.key.utf8)), bodyLimit: 0)
+    guard case .found = meaning(of: whole.head, whole.asked) else {
       return .failed(.troubled(reason: "the origin has the title, and then has it not", retryAfter: nil))
     }
     return .untold
   }
 
-  private func meaning(of head: TransferHead) -> HeadAnswer {
+  private func meaning(of head: TransferHead, _ asked: Asked) -> HeadAnswer {
     ObjectResponse.head(
-      status: head.status, region: mark.endpoint.region, now: seconds, header: head.joined)
+      status: head.status, region: asked.mark.endpoint.region, now: seconds, header: head.joined)
   }
 
   /// Why the origin has no such object, in its own words.
   private func explanation(of key: String) async throws(CurlError) -> OriginAnswer {
     let request = ObjectRequest.get(Array(key.utf8), range: 0...0)
-    let asked = place
-    let (head, body) = try await ask(request, bodyLimit: 64 << 10)
+    let (head, body, asked) = try await ask(request, bodyLimit: 64 << 10)
     if (200..<300).contains(head.status) || head.status == 416 {
       return .troubled("the origin contradicts itself: it has \(key) and has it not", retryAfter: nil)
     }
-    return answer(to: failure(head, body), key: request.key, from: asked)
+    return answer(to: failure(head, body, asked), key: request.key, from: asked)
   }
 
   /// Reads a whole small object, such as the catalogue.
   func read(_ key: String, limit: Int) async -> Result<[UInt8], OriginProblem> {
     do {
-      let (head, body) = try await ask(.get(Array(key.utf8)), bodyLimit: limit, quickly: false)
+      let (head, body, asked) = try await ask(.get(Array(key.utf8)), bodyLimit: limit, quickly: false)
       guard head.status == 200, head["etag"] != nil else {
         metrics.count(.originErrors, "origin_error")
-        let why = head.status == 200 ? "the answer is not a store's" : "\(failure(head, body))"
+        let why = head.status == 200 ? "the answer is not a store's" : "\(failure(head, body, asked))"
         health.heard("origin_error", why, at: Clock.now)
         return .failure(OriginProblem(description: "\(key): \(why)"))
       }
@@ -264,19 +275,18 @@ final class OriginClient {
 
   /// What is wrong with the answer to a ranged request; nil when it is exactly what was asked for.
   ///
-  /// - Parameter asked: the place that was asked. When another one is configured by now, the answer is nobody's word on the
+  /// - Parameter asked: as ``asking`` was then. When another place is configured by now, the answer is nobody's word on the
   ///   version.
   func judge(
-    _ head: TransferHead, error: [UInt8], of version: ObjectVersion, _ bytes: Range<Int>, from asked: Int
+    _ head: TransferHead, error: [UInt8], of version: ObjectVersion, _ bytes: Range<Int>, from asked: Asked
   ) -> FetchOutcome? {
-    guard place == asked, isBucket(of: version) else { return .abandoned }
+    guard place == asked.place, isBucket(of: version) else { return .abandoned }
     let wanted = RangeAsked(
       bytes.lowerBound...(bytes.upperBound - 1), total: version.size, etag: version.etag)
     let isSuccess = (200..<300).contains(head.status)
     let answer = ObjectResponse.range(
-      wanted, status: head.status, error: isSuccess ? nil : Self.scan(error), region: mark.endpoint.region,
-      now: seconds,
-      header: head.joined)
+      wanted, status: head.status, error: isSuccess ? nil : Self.scan(error),
+      region: asked.mark.endpoint.region, now: seconds, header: head.joined)
     switch answer {
     case .good: return nil
     case .changed: return .changed
@@ -289,18 +299,20 @@ final class OriginClient {
   /// Asks, and asks again where and when the answer says so, as far as that is allowed.
   func ask(
     _ request: ObjectRequest, bodyLimit: Int, quickly: Bool = true
-  ) async throws(CurlError) -> (head: TransferHead, body: [UInt8]) {
+  ) async throws(CurlError) -> Reply {
     for _ in 1..<Self.tries {
-      let (mark, asked) = (mark, place)
+      let asked = asking
       let (head, body) = try await askOnce(request, bodyLimit: bodyLimit, quickly: quickly)
-      if (200..<300).contains(head.status) { return (head, body) }
-      let failure = failure(head, request.method == "HEAD" ? nil : body)
+      if (200..<300).contains(head.status) { return (head, body, asked) }
+      let failure = failure(head, request.method == "HEAD" ? nil : body, asked)
       // What an answer to HEAD says of the clock is a guess.
-      if case .skewed = failure, request.method == "HEAD" { return (head, body) }
+      if case .skewed = failure, request.method == "HEAD" { return (head, body, asked) }
       learn(from: failure, key: request.key, at: asked)
-      guard self.mark != mark else { return (head, body) }
+      guard mark != asked.mark else { return (head, body, asked) }
     }
-    return try await askOnce(request, bodyLimit: bodyLimit, quickly: quickly)
+    let asked = asking
+    let (head, body) = try await askOnce(request, bodyLimit: bodyLimit, quickly: quickly)
+    return (head, body, asked)
   }
 
   private func askOnce(
@@ -315,9 +327,9 @@ final class OriginClient {
   }
 
   /// - Parameter body: nil for an answer to HEAD.
-  func failure(_ head: TransferHead, _ body: [UInt8]?) -> OriginFailure {
+  func failure(_ head: TransferHead, _ body: [UInt8]?, _ asked: Asked) -> OriginFailure {
     OriginFailure(
-      status: head.status, error: body.map(Self.scan), region: mark.endpoint.region, now: seconds,
+      status: head.status, error: body.map(Self.scan), region: asked.mark.endpoint.region, now: seconds,
       header: head.joined)
   }
 
@@ -328,8 +340,10 @@ final class OriginClient {
   }
 
   /// What a failure means, once what it teaches is learnt.
-  private func answer(to failure: OriginFailure, key: [UInt8], from asked: Int) -> OriginAnswer {
+  private func answer(to failure: OriginFailure, key: [UInt8], from asked: Asked) -> OriginAnswer {
     switch learn(from: failure, key: key, at: asked) {
+    case .nothing where failure.isLearnt && mark != asked.mark:
+      .troubled("the origin has said meanwhile where and by which clock it is asked", retryAfter: nil)
     case .nothing: OriginAnswer(failure)
     case .moved(let place): .troubled("the origin's bucket is at \(place.authority) now", retryAfter: nil)
     case .clock: .troubled("the origin's clock differs from this machine's; it is gone by from now on", retryAfter: nil)
@@ -338,9 +352,9 @@ final class OriginClient {
   }
 
   @discardableResult
-  private func learn(from failure: OriginFailure, key: [UInt8], at asked: Int) -> Route.Lesson {
+  private func learn(from failure: OriginFailure, key: [UInt8], at asked: Asked) -> Route.Lesson {
     // Where the place before sends us, the configured one did not.
-    guard place == asked else { return .nothing }
+    guard place == asked.place else { return .nothing }
     let lesson = route.learn(from: failure, forKey: key, at: seconds, steady: steadySeconds)
     switch lesson {
     case .nothing, .refused: break
@@ -357,6 +371,9 @@ final class OriginClient {
     }
     return lesson
   }
+
+  /// Where and by which clock a request that begins now is asked.
+  var asking: Asked { Asked(place: place, mark: mark) }
 
   private var mark: Route.Mark { route.mark(at: steadySeconds) }
 
@@ -376,5 +393,15 @@ final class OriginClient {
       connectTimeout: settings.connectTimeout, stallTimeout: settings.stallTimeout,
       deadline: quickly ? settings.connectTimeout + min(settings.stallTimeout, .seconds(5)) : nil,
       caFile: settings.caFile)
+  }
+}
+
+extension OriginFailure {
+  /// Whether it may have told where or by which clock to ask.
+  fileprivate var isLearnt: Bool {
+    switch self {
+    case .redirected, .skewed: true
+    case .missing, .denied, .unauthenticated, .unreachable, .troubled, .refused: false
+    }
   }
 }

@@ -29,7 +29,7 @@ final class Checkers {
   private var complete: Set<ObjectID> = []
   /// Objects that were whole and lack blocks; also when they are gone since.
   private var mending: Set<ObjectID> = []
-  /// Objects that lacked blocks and were given up while their folder was elsewhere: how much of them is there nobody can
+  /// Objects that were not whole and were given up while their folder was elsewhere: how much of them is there nobody can
   /// see, and they go for what the ledger knew of.
   private var unseen: Set<ObjectID> = []
   private var files: [ObjectIdentifier: (id: ObjectID, inode: Inode)] = [:]
@@ -176,9 +176,9 @@ final class Checkers {
     }
     for id in change.goneObjects {
       expect(!complete.contains(id) || admitted, "2", "the whole object \(id.number) was given up for nothing")
+      if disk.away != nil, !complete.contains(id) { unseen.insert(id) }
       alive.remove(id)
       complete.remove(id)
-      if disk.away != nil, mending.contains(id) { unseen.insert(id) }
     }
     for download in change.downloads.values.sorted(by: { $0.id < $1.id }) {
       let old = downloads[download.id]
@@ -219,7 +219,11 @@ final class Checkers {
       case .accessDenied: expect(origin.saidDenied.contains(new.key), "2", "\(name) failed as denied, and it is not")
       case .integrityMismatch:
         let edition: Edition? = old.flatMap { self.edition($0.object) }
-        let isWrong = edition.map { $0.digest == Edition.Digest.wrong || origin.spoilt.contains($0.etag) } ?? false
+        // A part that is denied where the whole is not excuses no mismatch.
+        let isWrong =
+          edition.map {
+            $0.digest == Edition.Digest.wrong || origin.spoilt.contains($0.etag) || origin.untold.contains($0.etag)
+          } ?? false
         expect(isWrong, "2", "\(name) failed by its digest, and that is right")
       case .quotaExceeded, .storageFull: break
       default: expect(false, "2", "\(name) failed because of \(trouble.code.word), which mends by waiting")

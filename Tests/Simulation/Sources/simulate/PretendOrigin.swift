@@ -125,7 +125,7 @@ final class PretendOrigin {
   /// Notes which parts were refused where the whole was not.
   private func heard(_ status: Int, _ key: String, ofPart: Bool) {
     guard case let edition?? = keys[key] else { return }
-    if ofPart, (300..<500).contains(status), status != 429 {
+    if ofPart, (400..<500).contains(status), status != 429 {
       deniedParts.insert(edition.etag)
     } else if !ofPart, deniedParts.remove(edition.etag) != nil, status == 200 {
       untold.insert(edition.etag)
