@@ -194,7 +194,8 @@ import Testing
     arguments: DiskImage.Kind.allCases)
   func frozen(kind: DiskImage.Kind) throws {
     let image = try DiskImage(kind)
-    let box = try FaultyBox(["downloads": ["chunk_size": "\"64KiB\""]], data: image.path + "/larder")
+    let box = try FaultyBox(
+      ["downloads": ["chunk_size": "\"64KiB\"", "connections": "1"]], data: image.path + "/larder")
     let titles = try FaultTitles.shared()
     let ids = try titles.all[..<2].map { title in
       let id = try box.start("ann", title)
