@@ -2,12 +2,15 @@
 import PackageDescription
 
 /// The same for every target: Swift 6, every unsafe use marked, imports private unless said otherwise.
-let settings: [SwiftSetting] = [
+let strict: [SwiftSetting] = [
   .strictMemorySafety(),
   .enableUpcomingFeature("InternalImportsByDefault"),
   .enableUpcomingFeature("ExistentialAny"),
-  .enableUpcomingFeature("MemberImportVisibility"),
 ]
+
+/// Who uses a member imports the module that it is of. The program itself cannot be held to that: a type of the C library is
+/// of whichever module that declares it is loaded first, another one in each batch of files.
+let settings: [SwiftSetting] = strict + [.enableUpcomingFeature("MemberImportVisibility")]
 
 /// Dependencies point one way: larder → Cache → LMDB, larder → Curl → Loop, and the values (HTTP, S3) know nobody.
 let package = Package(
@@ -68,9 +71,7 @@ let package = Package(
         .product(name: "Crypto", package: "swift-crypto"),
       ],
       exclude: ["Demo/Videos", "Page"],
-      // C's types belong to the module that is loaded first, which would be another one in each batch of files: Glibc, as a
-      // rule. It is CSystem for some, so that whoever uses `stat` imports both.
-      swiftSettings: settings + [.unsafeFlags(["-Xfrontend", "-import-module", "-Xfrontend", "Glibc"])],
+      swiftSettings: strict,
       // What is shipped runs where no Swift is installed, and touches less memory.
       linkerSettings: [
         .unsafeFlags(

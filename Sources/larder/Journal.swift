@@ -1,6 +1,5 @@
 // Where standard error leads: to the system's journal or to people.
 
-internal import CSystem
 import Glibc
 
 /// The system's journal.

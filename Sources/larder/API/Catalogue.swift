@@ -1,6 +1,5 @@
 // The list of titles that the platform keeps in its bucket: read now and then, checked, and kept for when there is no network.
 
-internal import CSystem
 import Cache
 import Glibc
 import HTTP

@@ -1,6 +1,5 @@
 // The demo's own temporary folder, and the names in any folder. Blocks: for the start and the end.
 
-internal import CSystem
 import Glibc
 
 /// Folders as the demo needs them.

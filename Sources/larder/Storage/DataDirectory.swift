@@ -1,7 +1,6 @@
 // `storage.path` itself: made at the first start, held by one daemon at a time, and never created a second time behind a
 // mount that is missing.
 
-internal import CSystem
 import Glibc
 import Loop
 

@@ -1,6 +1,5 @@
 // Whether a file is still the one that was looked at.
 
-internal import CSystem
 import Glibc
 
 /// Which file it is, how long, and when it was last written to: different once somebody else wrote to it.

@@ -1,7 +1,6 @@
 // Names on the disk, for the inspection: what a folder holds, a batch at a time, and what a name stands for. Everything
 // here blocks.
 
-internal import CSystem
 import Glibc
 
 /// What stands behind a name, without following it (`fstatat(2)`).

@@ -1,7 +1,6 @@
 // How a program comes to its ledger, and what it tells the administrator when it does not: always what is wrong and what
 // to do, and never a new ledger where there was one.
 
-internal import CSystem
 import Cache
 import Glibc
 import LMDB

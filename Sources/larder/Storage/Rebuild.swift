@@ -1,7 +1,6 @@
 // A new ledger where the old one cannot be opened: from what lies beside each whole object and from the users' links. No
 // block is read for it; whoever reads one compares it, as always, and the repair that follows reads them all.
 
-internal import CSystem
 import Cache
 import Configuration
 import Glibc

@@ -2,7 +2,6 @@
 // that was killed, or tripped over a damaged page, or lost its power, leaves it there, and the next start looks at more of
 // the ledger before it trusts it.
 
-internal import CSystem
 import Glibc
 import Loop
 

@@ -1,7 +1,6 @@
 // Names in the data directory: an object's own, its owners' links, what lies beside it, and how they go. A name is there
 // or gone only when its folder says so on the disk.
 
-internal import CSystem
 import Cache
 import Glibc
 import LMDB

@@ -1,7 +1,6 @@
 // The folder of the box's bytes. Everything here blocks and runs on the disk's threads, never on the loop. The order is
 // the promise: bytes, then fdatasync, then the bit in the ledger; link, then the folder's fsync, then `completed`.
 
-internal import CSystem
 import Cache
 import Glibc
 import LMDB
