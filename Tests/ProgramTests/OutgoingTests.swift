@@ -11,6 +11,15 @@ import Testing
 @Suite struct OutgoingTests {
   init() { EventLoop.runInBackground() }
 
+  /// Two ends, of which the first takes 16 KiB and some at a time; whoever asks closes them.
+  private func narrowSockets() throws -> [Int32] {
+    var sockets: [Int32] = [-1, -1]
+    try #require(unsafe socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue), 0, &sockets) == 0)
+    var room: Int32 = 16 << 10
+    try #require(unsafe setsockopt(sockets[0], SOL_SOCKET, SO_SNDBUF, &room, 4) == 0)
+    return sockets
+  }
+
   @Test("what memory has forgotten before a slow client took it is asked of the disk once more")
   @EventLoop func forgotten() async throws {
     let size = 200 << 10
@@ -18,11 +27,8 @@ import Testing
     file.forget(0..<size)
     let playable = Playable(
       etag: "\"1\"", size: size, lastModified: 0, mediaType: MediaType(fileExtension: "mp4"), file: file)
-    var sockets: [Int32] = [-1, -1]
-    try #require(unsafe socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue), 0, &sockets) == 0)
+    let sockets = try narrowSockets()
     defer { for socket in sockets { close(socket) } }
-    var room: Int32 = 16 << 10
-    try #require(unsafe setsockopt(sockets[0], SOL_SOCKET, SO_SNDBUF, &room, 4) == 0)
 
     var output = Outgoing()
     output.set([], then: FileBody(playable: playable, range: ByteRange(first: 0, last: size - 1), parts: nil))
@@ -51,11 +57,8 @@ import Testing
   @Test("of an answer in memory hardly more is kept than the kernel has not taken")
   @EventLoop func kept() throws {
     let answer = (0..<200 << 10).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) }
-    var sockets: [Int32] = [-1, -1]
-    try #require(unsafe socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue), 0, &sockets) == 0)
+    let sockets = try narrowSockets()
     defer { for socket in sockets { close(socket) } }
-    var room: Int32 = 16 << 10
-    try #require(unsafe setsockopt(sockets[0], SOL_SOCKET, SO_SNDBUF, &room, 4) == 0)
 
     var output = Outgoing()
     output.set(answer)

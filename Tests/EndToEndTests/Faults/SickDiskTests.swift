@@ -182,21 +182,9 @@ import Testing
     #expect(box.endings.isEmpty)
   }
 
-  /// A box that has a title of some blocks and has looked at none of them since it started.
-  private func unread() throws -> (box: FaultyBox, title: Title, id: String) {
-    let box = try FaultyBox(["storage": ["scrub_rate": "0"]])
-    let title = Title(size: 2 * (256 << 10) + 1000)
-    try box.box.origin.put(title)
-    let id = try box.start("ann", title)
-    try box.complete(id)
-    #expect(try box.box.terminate() == .exited(0))
-    try box.start()
-    return (box, title, id)
-  }
-
   @Test("a read that fails once, whichever of a play it is, is made again before the origin is asked")
   func unreadOnce() throws {
-    let (box, title, id) = try unread()
+    let (box, title, id) = try unread(blocks: 2)
     let before = box.box.proxy.traffic
     var number = 1
     while true {
@@ -216,7 +204,7 @@ import Testing
 
   @Test("a block that cannot be read before it is written anew is fetched again, and no other")
   func unreadUntilWritten() throws {
-    let (box, title, id) = try unread()
+    let (box, title, id) = try unread(blocks: 2)
     let before = box.box.proxy.traffic
     // The one that is read first: when it is written all others can be read.
     try box.disk.plan(DiskRule(call: .objectRead, action: .remap(EIO)))
