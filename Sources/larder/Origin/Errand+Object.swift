@@ -179,9 +179,7 @@ extension Errand {
     // program, nobody can say.
     switch try await compare(object, file, digest) {
     case .stopped: break
-    case .unasked(.unreachable(let why)): await pause(.originUnreachable, why, asked: nil)
-    case .unasked(.troubled(let why, let asked)): await pause(.originError, why, asked: asked)
-    case .unasked(let other): await pause(.originError, other.reason, asked: nil)
+    case .unasked(let outcome): await pause(for: outcome)
     case .damaged(let blocks, let fault):
       try await losses.report(blocks, of: object.id, foundBy: .fill, fault)
     case .different(let mismatch):

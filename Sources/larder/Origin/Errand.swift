@@ -167,8 +167,7 @@ final class Errand {
     _ outcome: FetchOutcome, for owners: @escaping @Sendable (Ledger, borrowing WriteTransaction) throws -> [DownloadID]
   ) async throws -> Bool {
     switch outcome {
-    case .unreachable(let why): await pause(.originUnreachable, why, asked: nil)
-    case .troubled(let why, let asked): await pause(.originError, why, asked: asked)
+    case .unreachable, .troubled: await pause(for: outcome)
     case .missing: return try await fail(owners, Trouble(.contentNotFound, "the origin has no such title or quality"))
     case .denied(let why): return try await fail(owners, Trouble(.accessDenied, why))
     case .delivered, .changed, .abandoned: break
@@ -186,6 +185,15 @@ final class Errand {
   }
 
   // MARK: Waiting
+
+  /// Waits for an origin that has answered nothing that would say something of the title.
+  func pause(for outcome: FetchOutcome) async {
+    switch outcome {
+    case .unreachable(let why): await pause(.originUnreachable, why, asked: nil)
+    case .troubled(let why, let asked): await pause(.originError, why, asked: asked)
+    case .delivered, .changed, .missing, .denied, .abandoned: await pause(.originError, outcome.reason, asked: nil)
+    }
+  }
 
   func pause(_ code: Trouble.Code, _ why: String, asked: Int64?) async {
     var random = SystemRandomNumberGenerator()
