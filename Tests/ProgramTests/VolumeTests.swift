@@ -31,13 +31,7 @@ import Testing
         digest: { $0 })
       writer = LedgerWriter(try Ledger(path: "\(path)/ledger"), policy: policy) { nil }
       volume = try Volume(path: path, ledger: writer)
-      let request = StartRequest(
-        user: try #require(UserID("ann")), title: try Title(contentID: "a", quality: "720p"), key: "a.mp4", bucket: "b",
-        found: OriginObject(
-          version: ObjectVersion(bucket: "b", key: "a.mp4", etag: "\"1\"", size: 3 * VolumeTests.block),
-          lastModifiedSeconds: 0, digest: nil), trouble: nil)
-      let outcome = try await writer.change { ledger, tx, change in try ledger.start(request, in: tx, &change) }
-      guard case .created(let download) = outcome else { throw StartFailure.temporary("not started: \(outcome)") }
+      let download = try await Self.start("ann", writer)
       id = download.object
       link = writer.link(of: download)
       let file = try await volume.open(try Self.find(id, writer))
@@ -56,6 +50,20 @@ import Testing
       await writer.finish()
       writer.ledger.environment.close()
       try? FileManager.default.removeItem(atPath: path)
+    }
+
+    /// The title, for somebody else besides.
+    func start(_ user: String) async throws -> Download { try await Self.start(user, writer) }
+
+    private static func start(_ user: String, _ writer: LedgerWriter) async throws -> Download {
+      let request = StartRequest(
+        user: try #require(UserID(user)), title: try Title(contentID: "a", quality: "720p"), key: "a.mp4", bucket: "b",
+        found: OriginObject(
+          version: ObjectVersion(bucket: "b", key: "a.mp4", etag: "\"1\"", size: 3 * VolumeTests.block),
+          lastModifiedSeconds: 0, digest: nil), trouble: nil)
+      let outcome = try await writer.change { ledger, tx, change in try ledger.start(request, in: tx, &change) }
+      guard case .created(let download) = outcome else { throw StartFailure.temporary("not started: \(outcome)") }
+      return download
     }
 
     func found() throws -> StoredObject { try Self.find(id, writer) }
@@ -117,6 +125,23 @@ import Testing
       writer.ledger, root: folder.volume.root, link: { writer.link(of: $0) }, found: { _ in })
     #expect(try inspection.compare(folder.found(), blocks: [0..<3]).count == 1, "their checksums are made up")
     for block in 0..<3 { #expect(file.isResident(at: block * Self.block)) }
+    await folder.end()
+  }
+
+  @Test("a link that was made right before the power went is its download's, also once the title has lost blocks")
+  func linkedBeforeTheCut() async throws {
+    let folder = try await Folder()
+    let writer = folder.writer
+    let download = try await folder.start("bob")
+    let path = writer.link(of: download)
+    try await folder.volume.link([download])
+    let inspection = Inspection(
+      writer.ledger, root: folder.volume.root, link: { writer.link(of: $0) }, found: { _ in })
+    #expect(try inspection.judgeName(path) == nil)
+    try await writer.change { [id = folder.id] ledger, tx, change in
+      _ = try ledger.damage(0..<3, of: id, cause: "a test", in: tx, &change)
+    }
+    #expect(try inspection.judgeName(path) == nil)
     await folder.end()
   }
 

@@ -169,12 +169,13 @@ extension Inspection {
     if path.utf8.contains(UInt8(ascii: "~")) { cutLinks[path] = download.id }
   }
 
-  /// A link is made before its download is completed, and only of a whole object.
+  /// A link is made before its download is completed, and only of an object that is whole: which it was, too, when it has
+  /// lost blocks since and the power went before the download was completed.
   private func isLink(
     _ path: String, of download: Download, _ ledger: Ledger, _ tx: borrowing ReadTransaction
   ) throws -> Bool {
     guard download.isLive, link(download) == path else { return false }
     return try download.status == .completed
-      || download.status.isUnfinished && ledger.object(download.object, in: tx)?.state == .complete
+      || download.status.isUnfinished && ledger.object(download.object, in: tx).map { $0.state != .filling } ?? false
   }
 }

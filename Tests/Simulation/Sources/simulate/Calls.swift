@@ -113,17 +113,23 @@ func fsync(_ handle: Int32) -> Int32 {
   return -error
 }
 
-/// As much as is in memory without a gap.
+/// As much as is in memory without a gap. Of what is not, the kernel begins to read some, and a quick disk may have it by the
+/// time the kernel looks again.
 // swift-format-ignore: AlwaysUseLowerCamelCase
 @unsafe func larder_read_resident(
   _ handle: Int32, _ into: UnsafeMutableRawPointer?, _ count: Int, _ offset: off_t
 ) -> Int {
   let disk = unsafe Stage.disk
   guard let size = disk.inode(handle)?.bytes.count else { return -Int(EBADF) }
-  let end = min(Int(offset) + count, size)
-  guard Int(offset) < end else { return 0 }
-  guard disk.isResident(handle, Int(offset)..<end) else { return -Int(EAGAIN) }
-  return unsafe pread(handle, into, end - Int(offset), offset)
+  guard Int(offset) < size, count > 0 else { return 0 }
+  let wanted = Int(offset)..<min(Int(offset) + count, size)
+  var end = disk.residentEnd(handle, wanted)
+  if end < wanted.upperBound {
+    disk.readAhead(handle, end..<wanted.upperBound)
+    if disk.dice.roll(2) > 0 { end = disk.residentEnd(handle, wanted) }
+  }
+  guard wanted.lowerBound < end else { return -Int(EAGAIN) }
+  return unsafe pread(handle, into, end - wanted.lowerBound, offset)
 }
 
 @unsafe func fdopendir(_ handle: Int32) -> OpaquePointer? {

@@ -23,10 +23,14 @@ extension Disk {
     }
   }
 
-  /// Whether all of the bytes are in memory.
-  func isResident(_ handle: Int32, _ bytes: Range<Int>) -> Bool {
-    guard let inode = inode(handle), bytes.upperBound <= inode.bytes.count, !bytes.isEmpty else { return bytes.isEmpty }
-    return inode.inMemory[bytes.lowerBound / Inode.page...(bytes.upperBound - 1) / Inode.page].allSatisfy { $0 }
+  /// Up to where the bytes are in memory without a gap.
+  func residentEnd(_ handle: Int32, _ bytes: Range<Int>) -> Int {
+    guard let inode = inode(handle) else { return bytes.lowerBound }
+    var end = bytes.lowerBound
+    while end < min(bytes.upperBound, inode.bytes.count), inode.inMemory[end / Inode.page] {
+      end = (end / Inode.page + 1) * Inode.page
+    }
+    return min(end, bytes.upperBound)
   }
 
   /// The kernel reads into memory what it was told will be needed, and some of it it does not.
@@ -65,6 +69,8 @@ extension Disk {
       inode.plate[at] ^= 4
       inode.spoilt.insert(page)
       if inode.inMemory[page] { inode.pages[page] = 2 } else { inode.bytes[at] = inode.plate[at] }
+      // Harm shows when memory has forgotten what it had.
+      if dice.roll(2) == 0 { forget(inode, page..<page + 1) }
     }
   }
 

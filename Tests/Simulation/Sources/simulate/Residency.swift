@@ -6,13 +6,5 @@ struct Residency {
 
   init(_ file: ObjectFile, size: Int) { handle = file.descriptor }
 
-  func end(_ bytes: Range<Int>) -> Int {
-    var end = bytes.lowerBound
-    while end < bytes.upperBound {
-      let next = min(bytes.upperBound, (end / Inode.page + 1) * Inode.page)
-      guard unsafe Stage.disk.isResident(handle, end..<next) else { break }
-      end = next
-    }
-    return end
-  }
+  func end(_ bytes: Range<Int>) -> Int { unsafe Stage.disk.residentEnd(handle, bytes) }
 }
