@@ -70,4 +70,22 @@ import Testing
       #expect(health.message == (shown == nil ? "" : "why"))
     }
   }
+
+  @Test("trouble with the origin is said once, its end at once, and what comes and goes not more than once a minute")
+  func news() {
+    var health = OriginHealth()
+    for (second, code, news) in [
+      (0, nil, nil), (1, "content_not_found", nil), (2, "origin_unreachable", .trouble), (3, "origin_unreachable", nil),
+      (90, "origin_unreachable", nil), (91, "origin_error", .trouble), (92, "origin_unreachable", nil),
+      (93, nil, .over),
+      (94, nil, nil), (95, "origin_error", nil), (96, nil, nil), (150, "origin_error", nil),
+      (151, "origin_error", .trouble), (152, nil, .over), (300, nil, nil),
+      // The clock was put back.
+      (10, "access_denied", .trouble), (11, nil, .over),
+    ] as [(Int64, String?, OriginHealth.News?)] {
+      let now = Timestamp(milliseconds: second * 1000)
+      health.heard(code, "why", at: now)
+      #expect(health.news(at: now) == news, "at \(second) s")
+    }
+  }
 }

@@ -153,7 +153,8 @@ extension Errand {
       heardOfBlocks()
     }
     guard count > 0 else { return false }
-    log.notice("storage.found", "\(object.origin.version.key): \(count) blocks are readable again")
+    log.notice(
+      "storage.found", "\(object.origin.version.key): \(count) block\(count == 1 ? " is" : "s are") readable again")
     return true
   }
 

@@ -76,7 +76,18 @@ final class OriginClient {
 
   /// The end of a transfer from it.
   func heard(_ outcome: FetchOutcome) {
-    if outcome != .abandoned { health.heard(outcome.code, outcome.reason, at: Clock.now) }
+    if outcome != .abandoned { heard(outcome.code, outcome.reason) }
+  }
+
+  private func heard(_ code: String?, _ reason: String) {
+    let now = Clock.now
+    health.heard(code, reason, at: now)
+    switch health.news(at: now) {
+    case .trouble:
+      log.warning("origin.trouble", "trouble with the origin: \(health.message)", [.code: health.code ?? ""])
+    case .over: log.notice("origin.well", "the origin answers again as it should")
+    case nil: break
+    }
   }
 
   /// Whether the configured bucket is a version's: another bucket's answers say nothing of it.
@@ -94,7 +105,7 @@ final class OriginClient {
       answer = await self.answer(for: key)
     } while place != asked
     if let code = answer.code { metrics.count(.originErrors, code) }
-    health.heard(answer.code, answer.reason, at: Clock.now)
+    heard(answer.code, answer.reason)
     let (why, patience) = answer.patience
     postponed.note(key, why, asked: patience, at: Clock.steady)
     return answer
@@ -251,15 +262,15 @@ final class OriginClient {
       guard head.status == 200, head["etag"] != nil else {
         metrics.count(.originErrors, "origin_error")
         let why = head.status == 200 ? "the answer is not a store's" : "\(failure(head, body, asked))"
-        health.heard("origin_error", why, at: Clock.now)
+        heard("origin_error", why)
         return .failure(OriginProblem(description: "\(key): \(why)"))
       }
-      health.heard(nil, "", at: Clock.now)
+      heard(nil, "")
       return .success(body)
     } catch {
       let answer = OriginAnswer(error)
       if let code = answer.code { metrics.count(.originErrors, code) }
-      health.heard(answer.code, answer.reason, at: Clock.now)
+      heard(answer.code, answer.reason)
       return .failure(OriginProblem(description: "\(error)"))
     }
   }

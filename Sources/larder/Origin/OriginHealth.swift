@@ -12,6 +12,17 @@ struct OriginHealth: Sendable, Equatable {
   private(set) var message = ""
   /// Since when it is so.
   private(set) var since: Timestamp?
+  /// The trouble that was last said in the log, and when; nil once it was said to be over.
+  private var told: String?
+  private var toldAt: Timestamp?
+
+  /// Trouble that comes and goes is said again after this time, in milliseconds.
+  private static let silence: Int64 = 60_000
+
+  /// What is to be said in the log.
+  enum News: Equatable {
+    case trouble, over
+  }
 
   /// It answered, or did not.
   ///
@@ -23,6 +34,18 @@ struct OriginHealth: Sendable, Equatable {
     self.isReachable = isReachable
     self.code = code
     self.message = code == nil ? "" : message
+  }
+
+  /// What is to be said of what was heard last: trouble once, that it is over at once, and nothing twice in a minute.
+  mutating func news(at now: Timestamp) -> News? {
+    guard let code else {
+      defer { told = nil }
+      return told == nil ? nil : .over
+    }
+    let isSilent = toldAt.map { $0 <= now && now < $0.adding(milliseconds: Self.silence) } ?? false
+    guard code != told, !isSilent else { return nil }
+    (told, toldAt) = (code, now)
+    return .trouble
   }
 }
 

@@ -112,13 +112,13 @@ enum Finding: Sendable, Hashable {
     case .fileLong(let object, let found): "the file has \(found) bytes, the object \(object.size)"
     case .blocksLost(let object, let blocks, let loss):
       switch loss {
-      case .different: "\(Self.text(blocks)) (\(object.bytes(of: blocks)) bytes) do not match their checksums"
+      case .different: Self.text(object, blocks, "does not match its checksum", "do not match their checksums")
       case .short: "the file ends before \(Self.text(blocks)) (\(object.bytes(of: blocks)) bytes)"
       case .unreadable(let error):
         "the disk does not give \(Self.text(blocks)) (\(object.bytes(of: blocks)) bytes): \(error)"
       }
     case .blocksAwaited(let object, let blocks):
-      "\(Self.text(blocks)) (\(object.bytes(of: blocks)) bytes) were lost and wait for the origin"
+      Self.text(object, blocks, "was lost and waits for the origin", "were lost and wait for the origin")
     case .sumsMissing: "the checksums beside the object are missing; without them a lost ledger cannot be made anew"
     case .sumsWrong(_, let reason): "the checksums beside the object are not the object's (\(reason))"
     case .linkMissing(let link): "the link of \(link.user)'s download \(link.download) is missing"
@@ -143,6 +143,14 @@ enum Finding: Sendable, Hashable {
     case .stray: "moved to lost+found"
     case .folderEmpty: "removed"
     }
+  }
+
+  /// What is so of one block or of several.
+  private static func text(_ object: InspectedObject, _ blocks: [Range<Int>], _ one: String, _ several: String)
+    -> String
+  {
+    let isOne = blocks.count == 1 && blocks[0].count == 1
+    return "\(text(blocks)) (\(object.bytes(of: blocks)) bytes) \(isOne ? one : several)"
   }
 
   /// Blocks in words: `blocks 0 to 3, 17`, and no endless list.

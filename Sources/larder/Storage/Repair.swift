@@ -225,7 +225,9 @@ final class Repair {
       }
       tally.waitingBlocks += max(1, missing)
       let why = obstacles[id].map { ": \($0)" } ?? ""
-      await say(report.note(object.path, "\(object.key): \(missing) blocks wait for the origin\(why)"))
+      await say(
+        report.note(
+          object.path, "\(object.key): \(missing) block\(missing == 1 ? " waits" : "s wait") for the origin\(why)"))
     }
   }
 }

@@ -188,9 +188,13 @@ final class Scrub {
   }
 
   private func finishRound() async {
-    log.info(
-      "scrub.finished",
-      "\(progress.checkedBytes) bytes were compared with their checksums, \(progress.badBlocks) blocks bad")
+    // On an empty box there is nothing to tell.
+    if progress.checkedBytes > 0 || progress.badBlocks > 0 {
+      log.info(
+        "scrub.finished",
+        "the scrub is through: \(progress.checkedBytes) bytes were compared with their checksums, "
+          + "\(progress.badBlocks) blocks bad")
+    }
     progress.finished = Clock.now
     (progress.object, progress.block) = (.none, 0)
     (file, begun) = (nil, .none)
