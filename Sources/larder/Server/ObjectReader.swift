@@ -44,8 +44,6 @@ final class ObjectReader {
   /// How long it waits when there is trouble with the origin or the disk: a title that is coming in for the first time
   /// sees a connection break now and then. In milliseconds.
   private static let endurance: Int64 = 5000
-  /// How long it has to go well until trouble is over, in milliseconds: what comes and goes is one trouble.
-  private static let calm: Int64 = 2000
 
   init(_ object: StoredObject, _ file: ObjectFile, shelf: Shelf) {
     self.object = object
@@ -129,7 +127,7 @@ final class ObjectReader {
     var wait: Audience.Wait?
     defer { wait?.end() }
     var deadline = Clock.steady.adding(milliseconds: Self.patience)
-    var (troubled, calm): (Timestamp?, Timestamp?) = (nil, nil)
+    var spell = TroubleSpell()
     while true {
       switch await look(at: block) {
       case .good: return .ready
@@ -143,15 +141,12 @@ final class ObjectReader {
         return state == .filling ? .paused : .missing(nil)
       }
       let now = Clock.steady
-      if let trouble = shelf.fills.trouble(of: object.id) {
-        let since = troubled ?? now
-        (troubled, calm) = (since, nil)
-        if state == .mending || now >= since.adding(milliseconds: Self.endurance) { return .missing(trouble) }
-      } else {
-        let since = calm ?? now
-        calm = since
-        if now >= since.adding(milliseconds: Self.calm) { troubled = nil }
-        if shelf.fills.isReceiving(object.id) { deadline = now.adding(milliseconds: Self.patience) }
+      let trouble = shelf.fills.trouble(of: object.id)
+      let troubled = spell.look(isTroubled: trouble != nil, at: now)
+      if let trouble {
+        if state == .mending || troubled >= Self.endurance { return .missing(trouble) }
+      } else if shelf.fills.isReceiving(object.id) {
+        deadline = now.adding(milliseconds: Self.patience)
       }
       guard now < min(deadline, limit ?? deadline) else { return .missing(nil) }
       await arrivals.wait()

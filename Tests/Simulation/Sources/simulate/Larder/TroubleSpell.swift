@@ -1,0 +1,1 @@
+../../../../../Sources/larder/Server/TroubleSpell.swift
