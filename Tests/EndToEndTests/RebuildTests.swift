@@ -10,7 +10,7 @@ import Testing
   private let block = 256 << 10
 
   enum Ruin: String, CaseIterable {
-    case zeroed, truncated, missing, empty, garbage, otherSchema, folderMissing
+    case zeroed, truncated, missing, empty, garbage, folderMissing
   }
 
   private func ruin(_ box: Box, _ ruin: Ruin) throws {
@@ -22,9 +22,6 @@ import Testing
     case .missing: try box.remove(ledger)
     case .empty: try box.cut(ledger, to: 0)
     case .garbage: try box.write(Title(size: size).bytes, to: ledger)
-    case .otherSchema:
-      let key = Array("schema".utf8) + [0, 0, 0, 0, 0, 0, 0]
-      try box.patchLedger(key + [UInt8(Ledger.schema)], with: key + [9])
     case .folderMissing: try box.remove("ledger")
     }
   }
@@ -35,6 +32,30 @@ import Testing
       let result = try Program.run("/bin/chown", arguments)
       #expect(result.ending == .exited(0), "\(result)")
     }
+  }
+
+  @Test("a ledger of a later version is left alone, until somebody takes it away")
+  func laterVersion() throws {
+    let box = try Box()
+    let ann = try box.user("ann")
+    let title = Title(size: block)
+    try box.origin.put(title)
+    let id = try ann.fetch(title)
+    _ = try box.terminate()
+    let key = Array("schema".utf8) + [0, 0, 0, 0, 0, 0, 0]
+    try box.patchLedger(key + [UInt8(Ledger.schema)], with: key + [9])
+    let before = try box.bytes("ledger/data.mdb")
+    for command in [["serve"], ["verify"], ["verify", "--repair"], ["verify", "--rebuild"]] {
+      let result = try Program.run(Paths.larder, command + ["--config", box.configurationFile])
+      #expect(result.ending == .exited(78), "\(command): \(result)")
+      #expect(result.errors.contains("install the version that wrote it"), "\(command): \(result.errors)")
+    }
+    #expect(try box.bytes("ledger/data.mdb") == before)
+    try FileManager.default.moveItem(atPath: box.data + "/ledger", toPath: box.directory + "/elsewhere")
+    #expect(try box.command("verify", "--rebuild").ending == .exited(0))
+    try box.start()
+    let lists = try ann.expect(200, "GET", "/api/downloads")
+    #expect(lists.downloads?.array?.count == 1 && lists.downloads?.array?.first?.id?.text != id)
   }
 
   @Test("whatever became of the ledger, all finished titles come back, exactly", arguments: Ruin.allCases)
@@ -61,7 +82,11 @@ import Testing
     try box.write(Bytes([1, 2, 3]), to: "objects/0000000000000001.sums.new")
     try self.ruin(box, ruin)
     // Who runs the command as root gets a ledger that the daemon can open.
-    if geteuid() == 0, ruin == .zeroed { try give(box, to: "65534:65534") }
+    if geteuid() == 0, ruin == .zeroed {
+      try give(box, to: "65534:65534")
+      // And may keep the keys to himself.
+      #expect(unsafe chmod(box.directory + "/credentials", 0o600) == 0)
+    }
 
     for command in [["serve"], ["verify"], ["verify", "--repair"]] {
       let result = try Program.run(Paths.larder, command + ["--config", box.configurationFile])

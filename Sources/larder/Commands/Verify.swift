@@ -44,11 +44,6 @@ struct Verify: ParsableCommand {
 
   func run() throws {
     let configuration = try ConfigurationFile.load(file.config)
-    if rebuild {
-      try Owner(of: configuration.storage.path)?.become()
-      let report = InspectionReport(isJSON: json)
-      try Rebuild(configuration).run { Terminal.say(report.note("ledger", $0)) }
-    }
     let isSound = repair || rebuild ? try mend(configuration) : try look(configuration)
     if !isSound { throw ExitCode(1) }
   }
@@ -57,10 +52,10 @@ struct Verify: ParsableCommand {
 
   /// Mends with the daemon when one runs, else alone.
   private func mend(_ configuration: Configuration) throws -> Bool {
-    if isTaken(configuration.storage.path) { return try ask(configuration.server.adminSocket) }
-    let (report, rate, path) = (InspectionReport(isJSON: json), rate.flatMap(bytes), file.config)
+    if !rebuild, isTaken(configuration.storage.path) { return try ask(configuration.server.adminSocket) }
+    let (report, rate, path, rebuild) = (InspectionReport(isJSON: json), rate.flatMap(bytes), file.config, rebuild)
     let result: Result<InspectionSummary, any Error> = EventLoop.run {
-      do { return .success(try await Verify.mendAlone(configuration, path, report, rate)) } catch {
+      do { return .success(try await Verify.mendAlone(configuration, path, report, rate, rebuilding: rebuild)) } catch {
         return .failure(error)
       }
     }
@@ -103,10 +98,11 @@ struct Verify: ParsableCommand {
 
   @EventLoop
   private static func mendAlone(
-    _ configuration: Configuration, _ path: String, _ report: InspectionReport, _ rate: Int?
+    _ configuration: Configuration, _ path: String, _ report: InspectionReport, _ rate: Int?, rebuilding: Bool
   ) async throws -> InspectionSummary {
     var logged = LogSettings(configuration.log)
     logged.level = max(logged.level, .warning)
+    // As who called it: keys may be only that user's to read.
     let settings: Settings
     do { settings = try await Settings(configuration, makesKey: true) } catch {
       throw StartFailure.settings(path, error)
@@ -114,6 +110,7 @@ struct Verify: ParsableCommand {
     let owner = try Owner(of: configuration.storage.path)
     owner?.take("auth.key", below: configuration.storage.path)
     try owner?.become()
+    if rebuilding { try Rebuild(configuration).run { Terminal.say(report.note("ledger", $0)) } }
     let daemon = try Daemon(settings, log: EventLog(logged), checking: .whole)
     do {
       let summary = try await daemon.repair(report, bytesPerSecond: rate) {

@@ -36,6 +36,7 @@ final class OriginClient {
   struct Asked {
     fileprivate let place: Int
     fileprivate let mark: Route.Mark
+    fileprivate let isSigned: Bool
   }
 
   typealias Reply = (head: TransferHead, body: [UInt8], asked: Asked)
@@ -355,11 +356,21 @@ final class OriginClient {
     switch learn(from: failure, key: key, at: asked) {
     case .nothing where failure.isLearnt && mark != asked.mark:
       .troubled("the origin has said meanwhile where and by which clock it is asked", retryAfter: nil)
-    case .nothing: OriginAnswer(failure)
+    case .nothing: Self.answer(to: failure, isSigned: asked.isSigned)
     case .moved(let place): .troubled("the origin's bucket is at \(place.authority) now", retryAfter: nil)
     case .clock: .troubled("the origin's clock differs from this machine's; it is gone by from now on", retryAfter: nil)
     case .refused(let why): .refused(why)
     }
+  }
+
+  /// A no to a stranger says nothing of a title: where credentials went missing, they are waited for, as bad ones are.
+  private static func answer(to failure: OriginFailure, isSigned: Bool) -> OriginAnswer {
+    if case .denied(let code) = failure, !isSigned {
+      return .refused(
+        "the origin denies access (\(code ?? "no reason given")), and there are no credentials to sign with: set "
+          + "origin.credentials_file and reload")
+    }
+    return OriginAnswer(failure)
   }
 
   @discardableResult
@@ -384,7 +395,7 @@ final class OriginClient {
   }
 
   /// Where and by which clock a request that begins now is asked.
-  var asking: Asked { Asked(place: place, mark: mark) }
+  var asking: Asked { Asked(place: place, mark: mark, isSigned: signer != nil) }
 
   private var mark: Route.Mark { route.mark(at: steadySeconds) }
 

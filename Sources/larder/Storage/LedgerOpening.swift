@@ -35,6 +35,8 @@ enum LedgerOpening {
       // Its file is there: it is the way to it that is not.
       case EACCES, EPERM, EROFS, ENOTDIR, ELOOP, ENOENT:
         throw .configuration("the ledger at \(folder) cannot be opened: \(error); mend the permissions or storage.path")
+      case _ where error.isReadersFull:
+        throw .temporary("the ledger at \(folder) cannot be opened now: \(error)")
       case ENOSPC, EDQUOT, EMFILE, ENFILE, ENOMEM, EAGAIN, EBUSY:
         throw .temporary("the ledger at \(folder) cannot be opened now: \(error)")
       default: throw lost("the ledger at \(folder) cannot be opened: \(error)")
@@ -44,6 +46,11 @@ enum LedgerOpening {
     } catch LedgerError.older {
       throw .configuration(
         "storage.path: \(path) holds a ledger of an earlier version; larder serve brings it up to date")
+    } catch LedgerError.foreignSchema(let found) {
+      // Sound, as far as anybody knows: no new one takes its place unasked.
+      throw .configuration(
+        "storage.path: \(LedgerError.foreignSchema(found: found)), or move \(folder) away, and larder verify --rebuild makes "
+          + "a new one from the videos on the disk")
     } catch {
       throw lost("the ledger at \(folder) cannot be opened: \(error)")
     }

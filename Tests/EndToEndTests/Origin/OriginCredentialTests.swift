@@ -108,4 +108,40 @@ import Testing
     try ann.wait(id, for: "completed")
     #expect(try ann.play(id).body == title.bytes)
   }
+
+  @Test(
+    "without credentials a no fails no title, neither in a repair nor served, and it goes on where it was with some")
+  func unsigned() throws {
+    let scripted = try Scripted(["quota": ["default": "\"10MiB\""]])
+    let ann = try scripted.box.user("ann")
+    let title = scripted.title(4 << 20)
+    scripted.origin.demand(try Credentials(accessKeyID: SeaweedFS.accessKey, secretAccessKey: SeaweedFS.secretKey))
+    let begun = scripted.origin.traffic
+    scripted.origin.script { [origin = scripted.origin] request, honest in
+      request.isForBytes && origin.traffic - begun > 2 << 20 ? .s3(503, "SlowDown") : honest
+    }
+    let id = try ann.start(title)
+    try ann.wait(id, "half") { ($0.downloaded_bytes?.int ?? 0) >= 1 << 20 && $0.error?.code?.text == "origin_error" }
+    #expect(try scripted.box.terminate() == .exited(0))
+    scripted.origin.script(nil)
+    try scripted.box.change(["origin": ["credentials_file": "\"\""]])
+    let asked = scripted.origin.requests.count
+    let repair = try scripted.box.command("verify", "--repair")
+    #expect(repair.ending == .exited(0) || repair.ending == .exited(1), "\(repair)")
+    try scripted.box.start()
+    let waiting = try ann.wait(id, "a no to a stranger") {
+      $0.error?.message?.text?.contains("no credentials") == true
+    }
+    #expect(waiting.status?.text == "downloading" && waiting.error?.code?.text == "origin_error")
+    #expect((waiting.downloaded_bytes?.int ?? 0) >= 1 << 20)
+    #expect(scripted.origin.requests.count > asked)
+    let other = try ann.tryStart(scripted.title(1000))
+    #expect(other.status == 502 && other.code == "origin_refused")
+    #expect(other.json?.detail?.text?.contains("no credentials") == true, "\(other)")
+    try scripted.box.change(["origin": ["credentials_file": "\"\(scripted.box.directory)/credentials\""]])
+    try scripted.reload()
+    try ann.wait(id, for: "completed")
+    #expect(try ann.play(id).body == title.bytes)
+    #expect(scripted.origin.traffic - begun < title.size + (1 << 20), "what was there was not fetched again")
+  }
 }
