@@ -21,6 +21,16 @@ static inline CURLcode larder_easy_set_headers(CURL *easy, struct curl_slist *va
   return curl_easy_setopt(easy, CURLOPT_HTTPHEADER, value);
 }
 
+/// Has the file of trusted certificates read for each connection: since 7.87 curl keeps for a day, by the file's name, what
+/// it has read. A library that is older keeps nothing, and one whose TLS keeps nothing says that it does not know this.
+static inline void larder_easy_keep_no_authorities(CURL *easy) {
+#if LIBCURL_VERSION_NUM >= 0x075700
+  (void)curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);
+#else
+  (void)easy;
+#endif
+}
+
 /// For CURLOPT_HEADERFUNCTION and CURLOPT_WRITEFUNCTION.
 static inline CURLcode larder_easy_set_receive(CURL *easy, CURLoption option,
                                                size_t (*callback)(char *, size_t, size_t, void *)) {

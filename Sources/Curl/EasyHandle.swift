@@ -54,6 +54,10 @@ struct EasyHandle: ~Copyable {
       try set(CURLOPT_CAINFO, caFile)
       // The system's folder of certificates would be trusted beside it.
       unsafe try check(larder_easy_set_string(raw, CURLOPT_CAPATH, nil))
+      // Who has written other authorities into the file wants those from now on. A session that is resumed would show no
+      // certificate, and newer libraries keep sessions across transfers.
+      unsafe larder_easy_keep_no_authorities(raw)
+      try set(CURLOPT_SSL_SESSIONID_CACHE, 0)
     }
     if let proxy = options.proxy { try set(CURLOPT_PROXY, proxy) }
   }

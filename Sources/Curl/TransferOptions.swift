@@ -22,7 +22,7 @@ public struct TransferOptions: Sendable {
   public var stallTimeout: Duration
   /// For the whole transfer with its time in the queue; nil for no limit.
   public var deadline: Duration?
-  /// A file of trusted certificates in PEM in place of the system's.
+  /// A file of trusted certificates in PEM in place of the system's; read anew for each connection that is opened.
   public var caFile: String?
   /// The URL of a proxy; "" for none, nil for what the environment says (`https_proxy`, `no_proxy`).
   public var proxy: String?

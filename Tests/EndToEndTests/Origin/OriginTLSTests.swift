@@ -90,4 +90,51 @@ import Testing
     try ann.wait(id, for: "completed")
     #expect(try ann.play(id).body == title.bytes)
   }
+
+  @Test("a reload takes up what ca_file has now, and trusts no more what it had before")
+  func renewed() throws {
+    let (old, new) = try (Certificate("IP:127.0.0.1"), Certificate("IP:127.0.0.1"))
+    let box = try Box(starts: false)
+    let trusted = box.directory + "/authority.pem"
+    let ann = try box.user("ann")
+    func trust(_ certificate: Certificate, _ front: TLSFront) throws {
+      try String(contentsOfFile: certificate.file, encoding: .utf8)
+        .write(toFile: trusted, atomically: true, encoding: .utf8)
+      try box.change(["origin": ["ca_file": "\"\(trusted)\"", "endpoint": "\"https://127.0.0.1:\(front.port)\""]])
+    }
+    func reload() throws {
+      let reloads = { box.log.count { $0.event?.text == "configuration.reloaded" } }
+      let before = reloads()
+      box.reload()
+      try eventually("the reload", explain: box.report) { reloads() > before ? true : nil }
+    }
+    var front = try TLSFront(old, upstream: box.proxy.port)
+    try trust(old, front)
+    try box.start()
+    for certificate in [nil, new] {
+      if let certificate {
+        front = try TLSFront(certificate, upstream: box.proxy.port)
+        try trust(certificate, front)
+        try reload()
+      }
+      let title = Title(size: 300_000)
+      try box.origin.put(title)
+      #expect(try ann.play(ann.fetch(title)).body == title.bytes)
+    }
+
+    // The origin shows the old one again, for which the file vouches no more.
+    front = try TLSFront(old, upstream: box.proxy.port)
+    try box.change(["origin": ["endpoint": "\"https://127.0.0.1:\(front.port)\""]])
+    try reload()
+    let title = Title(size: 300_000)
+    try box.origin.put(title)
+    let asked = box.proxy.requests.count
+    let id = try #require(try ann.tryStart(title).json?.id?.text)
+    let waiting = try ann.wait(id, forError: "origin_unreachable")
+    #expect(waiting.error?.message?.text?.lowercased().contains("certificate") == true, "\(waiting)")
+    #expect(box.proxy.requests.count == asked)
+    try trust(old, front)
+    try reload()
+    try ann.wait(id, for: "completed")
+  }
 }
