@@ -18,19 +18,20 @@ struct TokenBucket: Sendable {
     self.filled = now
   }
 
-  /// Takes `bytes` when the bucket is not empty, nil for done; else how many milliseconds until it is worth asking again.
-  ///
-  /// A take may leave the bucket in debt, which the next ones pay: so the rate holds for pieces of any size.
-  mutating func take(_ bytes: Int, at now: Timestamp) -> Int64? {
-    guard let rate else { return nil }
+  /// How many milliseconds it takes until bytes may be taken; 0 when they may be now.
+  mutating func wait(at now: Timestamp) -> Int64 {
+    guard let rate else { return 0 }
     let elapsed = Double(max(0, now.milliseconds - filled.milliseconds)) / 1000
     filled = now
     // At most a tenth of a second is saved up: a pause is no licence to burst.
     tokens = min(tokens + elapsed * Double(rate), Double(rate) / 10)
-    guard tokens >= 0 else { return max(1, Int64(-tokens / Double(rate) * 1000) + 1) }
-    tokens -= Double(bytes)
-    return nil
+    return tokens >= 0 ? 0 : max(1, Int64(-tokens / Double(rate) * 1000) + 1)
   }
+
+  /// Takes `bytes`, when there is nothing to wait for.
+  ///
+  /// That may leave the bucket in debt, which the next ones pay: so the rate holds for pieces of any size.
+  mutating func take(_ bytes: Int) { if rate != nil { tokens -= Double(bytes) } }
 }
 
 /// Bytes a second, as the administrator limits them; nil for no limit.
@@ -48,6 +49,11 @@ final class RateLimit {
   private var unplayed: TokenBucket
   private var waiting: [@EventLoop () -> Void] = []
   private let timer = Timer()
+  /// When the timer fires.
+  private var due = Clock.steady
+  /// After so many milliseconds it is worth asking again in any case: by a small rate a wait lasts hours, and whom it is
+  /// for may have stopped to play meanwhile.
+  private static let longest: Int64 = 250
   /// Whether somebody plays anything at this moment.
   var somebodyPlays: @EventLoop () -> Bool = { false }
   /// Whether bytes are on their way to somebody who plays and has none left: until they come, transfers of what nobody
@@ -69,19 +75,27 @@ final class RateLimit {
   ///
   /// - Parameter isPlayed: whether somebody who plays wants them now or soon.
   func allows(_ bytes: Int, isPlayed: Bool, else resume: @escaping @EventLoop () -> Void) -> Bool {
-    let wait: Int64?
-    if isPlayed {
-      wait = all.take(bytes, at: Clock.steady)
-    } else if isYielding() {
+    let now = Clock.steady
+    let isBounded = !isPlayed && somebodyPlays()
+    let wait = max(
+      all.wait(at: now), isBounded ? unplayed.wait(at: now) : 0, !isPlayed && isYielding() ? Self.longest : 0)
+    guard wait == 0 else {
       waiting.append(resume)
+      wake(after: min(wait, Self.longest), from: now)
       return false
-    } else {
-      wait = (somebodyPlays() ? unplayed.take(bytes, at: Clock.steady) : nil) ?? all.take(bytes, at: Clock.steady)
     }
-    guard let wait else { return true }
-    waiting.append(resume)
-    if !timer.isActive { timer.start(after: .milliseconds(wait)) { [weak self] in self?.wake() } }
-    return false
+    // From both or from none: what one bucket refuses is not to be paid for at the other.
+    if isBounded { unplayed.take(bytes) }
+    all.take(bytes)
+    return true
+  }
+
+  /// The first who may ask again is not to wait for the others.
+  private func wake(after wait: Int64, from now: Timestamp) {
+    let moment = now.adding(milliseconds: wait)
+    guard !timer.isActive || moment < due else { return }
+    due = moment
+    timer.start(after: .milliseconds(wait)) { [weak self] in self?.wake() }
   }
 
   /// What transfers stand still for may be over.
@@ -90,6 +104,7 @@ final class RateLimit {
   }
 
   private func wake() {
+    timer.stop()
     let resumed = waiting
     waiting = []
     for resume in resumed { resume() }
