@@ -133,7 +133,8 @@ final class Daemon {
     let adminListeners = administer(passed.filter { $0.localAddress.path != nil })
     takeUp()
     await box.catalogue.use(
-      key: settings.configuration.origin.catalogKey, refresh: settings.configuration.catalog.refresh)
+      key: settings.configuration.origin.catalogKey, refresh: settings.configuration.catalog.refresh,
+      retry: settings.fills.retry)
     for listener in listeners {
       server.serve(listener)
       addresses.append(listener.localAddress)
@@ -245,7 +246,8 @@ final class Daemon {
     adminServer.use(fresh.adminLimits)
     EventLoop.spawn { [box] in
       await box.catalogue.use(
-        key: fresh.configuration.origin.catalogKey, refresh: fresh.configuration.catalog.refresh)
+        key: fresh.configuration.origin.catalogKey, refresh: fresh.configuration.catalog.refresh,
+        retry: fresh.fills.retry)
     }
     for warning in fresh.warnings { log.warning("configuration", warning) }
     for key in kept { log.warning("configuration", "\(key) cannot change while running; restart larder for it") }

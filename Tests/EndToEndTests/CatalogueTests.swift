@@ -58,4 +58,65 @@ import Testing
     try box.start()
     #expect(try titles().map(\.title?.text) == ["A film", "Too big"])
   }
+
+  private static let catalogKey = "catalog.json"
+
+  /// A box whose catalogue of one title is at a scripted origin.
+  private func scripted(_ changes: Settings) throws -> Scripted {
+    let scripted = try Scripted(
+      ["origin": ["catalog_key": "\"\(Self.catalogKey)\""]].merging(changes) { $0.merging($1) { $1 } }, starts: false)
+    let document = Array("{\"titles\":[{\"content_id\":\"film\",\"qualities\":{}}]}".utf8)
+    scripted.origin.put(
+      FakeObject(size: document.count, etag: "\"catalog\"") { Array(document[$0]) }, key: Self.catalogKey)
+    return scripted
+  }
+
+  private func waitForTitles(_ scripted: Scripted) throws {
+    let ann = try scripted.box.user("ann")
+    try eventually("the catalogue", explain: scripted.box.report) {
+      try ann.expect(200, "GET", "/api/catalog").titles?.array?.count == 1 ? true : nil
+    }
+  }
+
+  @Test("is read every refresh, however often the configuration is read in between")
+  func reloads() throws {
+    let scripted = try scripted(["catalog": ["refresh": "\"2s\""]])
+    try scripted.box.start()
+    try waitForTitles(scripted)
+    let asked = { scripted.origin.requests.count { $0.key == Self.catalogKey } }
+    let before = asked()
+    try eventually("two more looks at the catalogue", explain: scripted.box.report) {
+      scripted.box.reload()
+      usleep(500_000)
+      return asked() >= before + 2 ? true : nil
+    }
+  }
+
+  @Test("that could not be read is read by a reload that mends what was in the way, whatever the refresh")
+  func mended() throws {
+    let scripted = try scripted([
+      "catalog": ["refresh": "\"1h\""], "downloads": ["retry_initial": "\"1d\"", "retry_max": "\"1d\""],
+    ])
+    scripted.origin.script { request, _ in .s3(403, "InvalidAccessKeyId") }
+    try scripted.box.start()
+    try scripted.box.logged(event: "catalogue.unread")
+    scripted.origin.script(nil)
+    try scripted.write(secretKey: "another/secret")
+    try scripted.reload()
+    try waitForTitles(scripted)
+  }
+
+  @Test("that could not be read is asked for again before the refresh, which is told once")
+  func retried() throws {
+    let scripted = try scripted(["catalog": ["refresh": "\"1h\""]])
+    scripted.origin.script { request, _ in .s3(503, "SlowDown") }
+    try scripted.box.start()
+    try eventually("some looks at the catalogue", explain: scripted.box.report) {
+      scripted.origin.requests.count { $0.key == Self.catalogKey } >= 3 ? true : nil
+    }
+    scripted.origin.script(nil)
+    try waitForTitles(scripted)
+    let told = scripted.box.log.filter { $0.event?.text == "catalogue.unread" }
+    #expect(told.count { $0.level?.text == "warning" } == 1, "\(told)")
+  }
 }

@@ -71,6 +71,15 @@ final class Catalogue {
   private var key = ""
   /// Which of the origin's places was asked for it.
   private var place = 0
+  private var refresh = Duration.zero
+  private var retry = RetryPolicy(initial: 1, limit: 1)
+  /// Readings in a row that brought nothing.
+  private var failures = 0
+  /// Whether the last reading brought a catalogue.
+  private var isRead = false
+  private var isReading = false
+  private var reading: Task<Void, Never>?
+  /// Until the next reading.
   private let timer = Timer()
   private(set) var copy: CatalogueCopy?
 
@@ -86,24 +95,57 @@ final class Catalogue {
   /// Whether there is one to ask for.
   var isConfigured: Bool { !key.isEmpty }
 
-  /// Reads the kept copy, so that the first start goes by it, and then asks the origin, now and every `refresh`; "" for no
-  /// catalogue.
-  func use(key: String, refresh: Duration) async {
+  /// Reads the kept copy, so that the first start goes by it, and then asks the origin, now and every `refresh`, and sooner
+  /// after a reading that failed; "" for no catalogue.
+  ///
+  /// A reload asks at once when another catalogue is configured or the last reading failed, and postpones nothing.
+  func use(key: String, refresh: Duration, retry: RetryPolicy) async {
     let isNew = key != self.key || origin.place != place
+    let isOtherwise = refresh != self.refresh
     self.key = key
+    self.refresh = refresh
+    self.retry = retry
     place = origin.place
     guard !key.isEmpty else {
       copy = nil
+      (isRead, isReading) = (false, false)
+      reading?.cancel()
       timer.stop()
       return
     }
     if copy == nil { await readKept() }
-    if isNew || !timer.isActive { EventLoop.spawn { [self] in await readOrigin() } }
-    timer.start(after: refresh, every: refresh) { [weak self] in
-      guard let self else { return }
-      EventLoop.spawn { await self.readOrigin() }
+    // One that is under way goes on: who reloads often would never have it read.
+    if isNew || !isRead && !isReading {
+      failures = 0
+      read()
+    } else if isOtherwise, timer.isActive {
+      wait(for: refresh)
     }
   }
+
+  /// Asks the origin now, and again after a while.
+  private func read() {
+    timer.stop()
+    reading?.cancel()
+    isReading = true
+    reading = EventLoop.spawn { [self] in
+      let outcome = await readOrigin()
+      guard !Task.isCancelled else { return }
+      isReading = false
+      isRead = outcome == .read
+      switch outcome {
+      case .read, .senseless:
+        failures = 0
+        wait(for: refresh)
+      case .unread(let asked):
+        var random = SystemRandomNumberGenerator()
+        wait(for: min(refresh, .milliseconds(retry.wait(attempt: failures, asked: asked, using: &random))))
+        failures += 1
+      }
+    }
+  }
+
+  private func wait(for time: Duration) { timer.start(after: time) { [weak self] in self?.read() } }
 
   private func readKept() async {
     let path = path
@@ -111,24 +153,42 @@ final class Catalogue {
     if copy == nil { copy = kept }
   }
 
-  private func readOrigin() async {
+  private enum Outcome: Equatable {
+    case read
+    /// What came is no catalogue: another reading would bring the same.
+    case senseless
+    /// The origin was not heard, and wants not to be asked for so many milliseconds.
+    case unread(Int64?)
+  }
+
+  private func readOrigin() async -> Outcome {
     let (asked, place) = (key, place)
     switch await origin.read(asked, limit: Self.limit) {
-    case .failure(let problem): log.warning("catalogue.unread", "the catalogue cannot be read: \(problem)")
+    case .failure(let problem):
+      // That it is still so is not told each time.
+      let text = "the catalogue cannot be read: \(problem)"
+      if problem.isOurs || failures > 0 {
+        log.debug("catalogue.unread", text)
+      } else {
+        log.warning("catalogue.unread", text)
+      }
+      return .unread(problem.retryAfter)
     case .success(let bytes):
-      guard asked == key, origin.place == place else { return }
+      guard asked == key, origin.place == place else { return .unread(nil) }
       do {
         // A large one takes longer to read than the loop may be away.
         let fresh = try await disk.run { () throws(CatalogueCopy.Fault) in try CatalogueCopy(bytes) }
-        guard asked == key, origin.place == place else { return }
+        guard asked == key, origin.place == place else { return .unread(nil) }
         copy = fresh
         let path = path
         if let error = await disk.run({ SmallFile.replace(path, with: bytes) }) {
           log.warning("catalogue.unkept", "the catalogue cannot be kept for offline use: \(error)")
         }
         log.debug("catalogue.read", "the catalogue has \(fresh.titles.count) titles")
+        return .read
       } catch {
         log.warning("catalogue.unread", "\(asked): \(error); the last good one stays")
+        return .senseless
       }
     }
   }

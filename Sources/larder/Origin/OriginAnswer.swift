@@ -22,6 +22,10 @@ enum OriginAnswer: Sendable {
 /// Why something could not be read from the origin, in words.
 struct OriginProblem: Error, CustomStringConvertible {
   let description: String
+  /// How long the origin wants not to be asked, in milliseconds; nil when it does not say.
+  var retryAfter: Int64?
+  /// Whether the question was given up by ourselves: that is no word of the origin's.
+  var isOurs = false
 }
 
 extension TransferHead {

@@ -262,13 +262,16 @@ final class OriginClient {
       let (head, body, asked) = try await ask(.get(Array(key.utf8)), bodyLimit: limit, quickly: false)
       guard head.status == 200, head["etag"] != nil else {
         metrics.count(.originErrors, "origin_error")
-        let why = head.status == 200 ? "the answer is not a store's" : "\(failure(head, body, asked))"
+        let failure = failure(head, body, asked)
+        let why = head.status == 200 ? "the answer is not a store's" : "\(failure)"
         heard("origin_error", why)
-        return .failure(OriginProblem(description: "\(key): \(why)"))
+        let patience = OriginAnswer(failure).patience.milliseconds
+        return .failure(OriginProblem(description: "\(key): \(why)", retryAfter: patience))
       }
       heard(nil, "")
       return .success(body)
     } catch {
+      guard error.kind != .cancelled else { return .failure(OriginProblem(description: "\(error)", isOurs: true)) }
       let answer = OriginAnswer(error)
       if let code = answer.code { metrics.count(.originErrors, code) }
       heard(answer.code, answer.reason)

@@ -8,9 +8,9 @@ final class Scripted {
   let origin: FakeOrigin
   let box: Box
 
-  init(_ changes: Settings = [:]) throws {
+  init(_ changes: Settings = [:], starts: Bool = true) throws {
     origin = try FakeOrigin()
-    box = try Box(origin.endpoint.merging(changes) { $0.merging($1) { $1 } })
+    box = try Box(origin.endpoint.merging(changes) { $0.merging($1) { $1 } }, starts: starts)
   }
 
   deinit { origin.stop() }
