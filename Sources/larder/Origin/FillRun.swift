@@ -183,7 +183,7 @@ final class FillRun: ChunkTransferOwner {
   func ended(_ transfer: ChunkTransfer, arrived: Int, _ outcome: FetchOutcome) {
     transfers[ObjectIdentifier(transfer)] = nil
     if let code = outcome.code { origin.metrics.count(.originErrors, code) }
-    origin.heard(outcome)
+    origin.heard(outcome, isAnswered: transfer.measure != nil)
     if outcome == .delivered, let measure = transfer.measure {
       fill.measured(wait: measure.wait, bytes: measure.bytes, duration: measure.duration)
       origin.metrics.observe(.chunkTime, microseconds: Int(measure.duration * 1e6))

@@ -76,8 +76,13 @@ final class OriginClient {
   var endpoint: String { "\(settings.endpoint.isSecure ? "https" : "http")://\(settings.endpoint.authority)" }
 
   /// The end of a transfer from it.
-  func heard(_ outcome: FetchOutcome) {
-    if outcome != .abandoned { heard(outcome.code, outcome.reason) }
+  ///
+  /// - Parameter isAnswered: whether bytes of it came.
+  func heard(_ outcome: FetchOutcome, isAnswered: Bool) {
+    guard outcome != .abandoned else { return }
+    // An answer that was cut came from where we were sent to: it is there.
+    if case .unreachable = outcome, !isAnswered { route.forgetPlace() }
+    heard(outcome.code, outcome.reason)
   }
 
   private func heard(_ code: String?, _ reason: String) {

@@ -4,6 +4,7 @@
 import Foundation
 import Glibc
 import S3
+import Synchronization
 import Testing
 
 @LaneD @Suite("An origin that redirects") struct OriginPlaceTests {
@@ -176,5 +177,39 @@ import Testing
     let id = try #require(try ann.tryStart(second).json?.id?.text)
     try ann.wait(id, for: "completed")
     #expect(try ann.play(id).body == second.bytes)
+  }
+
+  @Test("a place that a fill cannot reach any more is left for the configured one, and one that only cuts is not")
+  func deadEndMidway() throws {
+    let scripted = try scripted()
+    let ann = try scripted.box.user("ann")
+    let title = scripted.title(4 << 20)
+    let port = scripted.origin.port
+    let begun = scripted.origin.traffic
+    let cuts = Mutex(3)
+    // In Ireland it is cut three times, and is gone after the first MiB; from then on it is at home.
+    scripted.origin.script { [origin = scripted.origin] request, honest in
+      let isGone = origin.traffic - begun > 1 << 20
+      var answer = honest
+      if request.host.hasPrefix("s3.us-east-1.") {
+        return isGone ? honest : Style.permanent.answer(to: request, port: port)
+      } else if isGone {
+        answer.raw = []
+        answer.ending = .close
+      } else if request.isForBytes,
+        cuts.withLock({
+          $0 -= 1
+          return $0 >= 0
+        })
+      {
+        answer.cut = 100_000
+        answer.ending = .close
+      }
+      return answer
+    }
+    let id = try ann.fetch(title)
+    #expect(try ann.play(id).body == title.bytes)
+    #expect(cuts.withLock { $0 } < 0)
+    #expect(scripted.box.log.count { $0.event?.text == "origin.moved" } == 1)
   }
 }
