@@ -64,7 +64,7 @@ public enum ObjectResponse {
   /// - Parameters:
   ///   - status: of the answer.
   ///   - region: the region that the request was signed for.
-  ///   - now: seconds since 1970.
+  ///   - now: the store's time as far as it is known, else the machine's; seconds since 1970.
   ///   - header: looks up a header by its lower-case name.
   public static func head(
     status: Int, region: String, now: Int64, header: (String) -> String?
@@ -113,7 +113,7 @@ public enum ObjectResponse {
   ///   - status: of the answer.
   ///   - error: the scanned body of an answer that is no success, when it was read.
   ///   - region: the region that the request was signed for.
-  ///   - now: seconds since 1970.
+  ///   - now: the store's time as far as it is known, else the machine's; seconds since 1970.
   ///   - header: looks up a header by its lower-case name.
   public static func range(
     _ asked: RangeAsked, status: Int, error: S3ErrorBody? = nil, region: String, now: Int64,

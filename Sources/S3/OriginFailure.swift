@@ -64,7 +64,7 @@ extension OriginFailure {
   ///   - status: of the answer.
   ///   - error: the scanned body; nil for an answer to HEAD, which has none, so that its meaning is a guess.
   ///   - region: the region that the request was signed for.
-  ///   - now: the machine's time, seconds since 1970.
+  ///   - now: the store's time as far as it is known, else the machine's; seconds since 1970.
   ///   - header: looks up a header by its lower-case name.
   public init(status: Int, error: S3ErrorBody?, region: String, now: Int64, header: (String) -> String?) {
     let code = error?.code

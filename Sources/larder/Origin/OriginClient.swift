@@ -248,7 +248,7 @@ final class OriginClient {
 
   private func meaning(of head: TransferHead, _ asked: Asked) -> HeadAnswer {
     ObjectResponse.head(
-      status: head.status, region: asked.mark.endpoint.region, now: seconds, header: head.joined)
+      status: head.status, region: asked.mark.endpoint.region, now: seconds(by: asked), header: head.joined)
   }
 
   /// Why the origin has no such object, in its own words.
@@ -306,7 +306,7 @@ final class OriginClient {
     let isSuccess = (200..<300).contains(head.status)
     let answer = ObjectResponse.range(
       wanted, status: head.status, error: isSuccess ? nil : Self.scan(error),
-      region: asked.mark.endpoint.region, now: seconds, header: head.joined)
+      region: asked.mark.endpoint.region, now: seconds(by: asked), header: head.joined)
     switch answer {
     case .good: return nil
     case .changed: return .changed
@@ -349,7 +349,7 @@ final class OriginClient {
   /// - Parameter body: nil for an answer to HEAD.
   func failure(_ head: TransferHead, _ body: [UInt8]?, _ asked: Asked) -> OriginFailure {
     OriginFailure(
-      status: head.status, error: body.map(Self.scan), region: asked.mark.endpoint.region, now: seconds,
+      status: head.status, error: body.map(Self.scan), region: asked.mark.endpoint.region, now: seconds(by: asked),
       header: head.joined)
   }
 
@@ -409,6 +409,9 @@ final class OriginClient {
 
   /// The time of day, as this machine has it.
   private var seconds: Int64 { Clock.now.milliseconds / 1000 }
+
+  /// The same by the origin's clock, as far as that was known when it was asked: dates in its answers are by that.
+  private func seconds(by asked: Asked) -> Int64 { seconds + asked.mark.clockSeconds }
 
   private var steadySeconds: Int64 { Clock.steady.milliseconds / 1000 }
 

@@ -3,6 +3,7 @@
 import Foundation
 import Glibc
 import S3
+import Synchronization
 import Testing
 
 @LaneD @Suite("An origin with another clock") struct OriginClockTests {
@@ -131,5 +132,47 @@ import Testing
     let id = try #require(again.json?.id?.text)
     try ann.wait(id, for: "completed")
     #expect(try ann.play(id).body == title.bytes)
+  }
+
+  @Test("a store that denies questions for parts is judged by its own clock, too", arguments: [3600, -3600] as [Int64])
+  func partsDenied(seconds: Int64) throws {
+    let scripted = try scripted()
+    scripted.origin.setClock(ahead: seconds)
+    let ann = try scripted.box.user("ann")
+    let title = Title(size: 1 << 20)
+    scripted.origin.put(
+      FakeObject(title).offering(.sha256, ofParts: [600_000, title.size - 600_000], of: title.bytes), key: title.key)
+    scripted.origin.script { request, honest in
+      guard request.query.hasPrefix("partNumber=") else { return honest }
+      return FakeAnswer(403, [(name: "Date", value: honest["Date"] ?? ""), (name: "x-amz-request-id", value: "1")])
+    }
+    let answer = try ann.tryStart(title)
+    #expect(answer.json?.total_bytes?.int == title.size, "\(answer)")
+    let id = try #require(answer.json?.id?.text)
+    try ann.wait(id, for: "completed")
+    #expect(try ann.play(id).body == title.bytes)
+  }
+
+  @Test("the date of a Retry-After is one of the origin's clock", arguments: [3600, -3600] as [Int64])
+  func retryDate(seconds: Int64) throws {
+    let scripted = try scripted()
+    scripted.origin.setClock(ahead: seconds)
+    let ann = try scripted.box.user("ann")
+    let title = scripted.title(1 << 20)
+    let asked = Mutex([Double]())
+    scripted.origin.script { request, honest in
+      guard request.isForBytes,
+        asked.withLock({
+          $0.append(now())
+          return $0.count == 1
+        })
+      else { return honest }
+      let date = FakeOrigin.httpDate(FakeOrigin.time + seconds + 4)
+      return .s3(503, "SlowDown", "", [(name: "Retry-After", value: date)])
+    }
+    let id = try ann.fetch(title)
+    #expect(try ann.play(id).body == title.bytes)
+    let (first, last) = asked.withLock { ($0.first ?? 0, $0.last ?? 0) }
+    #expect(last - first > 2, "it was waited for")
   }
 }
