@@ -30,11 +30,14 @@ final class OriginClient {
   /// Which of the places is asked that were configured one after the other: another number after each reload that names
   /// another bucket or endpoint. An answer counts as long as the place is still the one that was asked.
   private(set) var place = 0
+  /// The same of the credentials: a no to the ones before is none to those that were taken up since.
+  private var keys = 0
 
-  /// Where and by which clock a request was asked: what its answer means goes by that, and not by what others were answered
-  /// since.
-  struct Asked {
+  /// Where, by which clock and with which keys a request was asked: what its answer means goes by that, and not by what
+  /// others were answered since.
+  struct Asked: Equatable {
     fileprivate let place: Int
+    fileprivate let keys: Int
     fileprivate let mark: Route.Mark
     fileprivate let isSigned: Bool
   }
@@ -63,6 +66,7 @@ final class OriginClient {
       place += 1
       health = OriginHealth()
     }
+    if settings.credentials != self.settings.credentials { keys += 1 }
     self.settings = settings
     signer = settings.credentials.map(SignatureV4.init)
     route = route.reset(to: settings.endpoint)
@@ -108,7 +112,11 @@ final class OriginClient {
     var asked: Int
     repeat {
       asked = place
-      answer = await self.answer(for: key)
+      do throws(CurlError) { answer = try await self.answer(for: key) } catch {
+        answer = OriginAnswer(error)
+        // Given up by ourselves: nobody waits for it, and it is no word of the origin's.
+        guard error.kind != .cancelled else { return answer }
+      }
     } while place != asked
     if let code = answer.code { metrics.count(.originErrors, code) }
     heard(answer.code, answer.reason)
@@ -128,29 +136,25 @@ final class OriginClient {
     return isBucket(of: version) ? answer : nil
   }
 
-  private func answer(for key: String) async -> OriginAnswer {
-    do {
-      var answer = OriginAnswer.troubled("the origin contradicts itself", retryAfter: nil)
-      for _ in 0..<2 {
-        let request = ObjectRequest.head(Array(key.utf8))
-        let (mark, bucket) = (mark, bucket)
-        let (head, _, asked) = try await ask(request, bodyLimit: 0)
-        switch meaning(of: head, asked) {
-        case .found(let found): return try await described(found, key, in: bucket)
-        case .failed(.troubled(let why, let seconds)): return OriginAnswer(.troubled(reason: why, retryAfter: seconds))
-        case .failed(.unreachable(let why)): return .unreachable(why)
-        // The object is there, and it is none for us.
-        case .failed(let failure) where (200..<300).contains(head.status): return OriginAnswer(failure)
-        // The answer to a HEAD has no body: what is wrong, and with the title or with the settings, only a GET can say.
-        case .failed: answer = try await explanation(of: key)
-        }
-        // It may be that it was only asked in the wrong place or at the wrong time.
-        guard self.mark != mark else { break }
+  private func answer(for key: String) async throws(CurlError) -> OriginAnswer {
+    var answer = OriginAnswer.troubled("the origin contradicts itself", retryAfter: nil)
+    for _ in 0..<2 {
+      let request = ObjectRequest.head(Array(key.utf8))
+      let (begun, bucket) = (asking, bucket)
+      let (head, _, asked) = try await ask(request, bodyLimit: 0)
+      switch meaning(of: head, asked) {
+      case .found(let found): return try await described(found, key, in: bucket)
+      case .failed(.troubled(let why, let seconds)): return OriginAnswer(.troubled(reason: why, retryAfter: seconds))
+      case .failed(.unreachable(let why)): return .unreachable(why)
+      // The object is there, and it is none for us.
+      case .failed(let failure) where (200..<300).contains(head.status): return OriginAnswer(failure)
+      // The answer to a HEAD has no body: what is wrong, and with the title or with the settings, only a GET can say.
+      case .failed: answer = try await explanation(of: key)
       }
-      return answer
-    } catch {
-      return OriginAnswer(error)
+      // It may be that it was only asked in the wrong place, at the wrong time or with the wrong keys.
+      guard asking != begun else { break }
     }
+    return answer
   }
 
   /// The version that an answer is about, with the digest to compare it with.
@@ -296,7 +300,7 @@ final class OriginClient {
   /// What is wrong with the answer to a ranged request; nil when it is exactly what was asked for.
   ///
   /// - Parameter asked: as ``asking`` was then. When another place is configured by now, the answer is nobody's word on the
-  ///   version.
+  ///   version; when it is other keys, a refusal is none.
   func judge(
     _ head: TransferHead, error: [UInt8], of version: ObjectVersion, _ bytes: Range<Int>, from asked: Asked
   ) -> FetchOutcome? {
@@ -310,13 +314,15 @@ final class OriginClient {
     switch answer {
     case .good: return nil
     case .changed: return .changed
+    case .failed where asked.keys != keys: return .abandoned
     case .failed(let failure): return self.answer(to: failure, key: Array(version.key.utf8), from: asked).outcome
     }
   }
 
   // MARK: Asking
 
-  /// Asks, and asks again where and when the answer says so, as far as that is allowed.
+  /// Asks, and asks again where and when the answer says so, as far as that is allowed, and with the keys that a reload
+  /// brought meanwhile.
   func ask(
     _ request: ObjectRequest, bodyLimit: Int, quickly: Bool = true
   ) async throws(CurlError) -> Reply {
@@ -328,7 +334,7 @@ final class OriginClient {
       // What an answer to HEAD says of the clock is a guess.
       if case .skewed = failure, request.method == "HEAD" { return (head, body, asked) }
       learn(from: failure, key: request.key, at: asked)
-      guard mark != asked.mark else { return (head, body, asked) }
+      guard asking != asked else { return (head, body, asked) }
     }
     let asked = asking
     let (head, body) = try await askOnce(request, bodyLimit: bodyLimit, quickly: quickly)
@@ -402,8 +408,8 @@ final class OriginClient {
     return lesson
   }
 
-  /// Where and by which clock a request that begins now is asked.
-  var asking: Asked { Asked(place: place, mark: mark, isSigned: signer != nil) }
+  /// Where, by which clock and with which keys a request that begins now is asked.
+  var asking: Asked { Asked(place: place, keys: keys, mark: mark, isSigned: signer != nil) }
 
   private var mark: Route.Mark { route.mark(at: steadySeconds) }
 

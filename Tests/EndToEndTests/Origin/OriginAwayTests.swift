@@ -2,6 +2,7 @@
 
 import Foundation
 import Glibc
+import Synchronization
 import Testing
 
 @LaneB @Suite("An origin that is away") struct OriginAwayTests {
@@ -167,5 +168,32 @@ import Testing
     box.reload()
     try ann.wait(id, for: "completed")
     #expect(try ann.play(id).body == title.bytes)
+  }
+
+  @Test("a question that is given up, by a cancellation or by the end, is no word of the origin's")
+  func givenUp() throws {
+    let box = try Box()
+    box.proxy.goDown()
+    let ann = try box.user("ann")
+    let id = try ann.start(Title(size: 300_000))
+    try box.kill()
+    box.proxy.fault(Fault(action: .hang))
+    try box.proxy.comeBack()
+    for isEnd in [true, false] {
+      let asked = box.proxy.requests.count
+      try box.start()
+      try eventually("the question", explain: box.report) { box.proxy.requests.count > asked ? true : nil }
+      if isEnd {
+        #expect(try box.terminate() == .exited(0))
+      } else {
+        try ann.expect(200, "DELETE", "/api/downloads/\(id)")
+        try eventually("the end of the question", explain: box.report) {
+          box.proxy.state.withLock { $0.open.isEmpty } ? true : nil
+        }
+        #expect(try box.metric("larder_origin_errors_total", ["code": "origin_error"]) == 0)
+        #expect(try box.order("GET", "/status").json?.origin?.reachable == .null)
+      }
+      #expect(!box.log.contains { $0.event?.text == "origin.trouble" }, "\(box.report)")
+    }
   }
 }

@@ -3,6 +3,7 @@
 import Foundation
 import Glibc
 import S3
+import Synchronization
 import Testing
 
 @LaneD @Suite("An origin and its credentials") struct OriginCredentialTests {
@@ -143,5 +144,42 @@ import Testing
     try ann.wait(id, for: "completed")
     #expect(try ann.play(id).body == title.bytes)
     #expect(scripted.origin.traffic - begun < title.size + (1 << 20), "what was there was not fetched again")
+  }
+
+  /// What was asked with the old keys when the reload came.
+  private enum LastQuestion: CaseIterable {
+    case bytes
+    case reason
+  }
+
+  @Test("what is said of old keys after new ones were taken up fails nothing", arguments: LastQuestion.allCases)
+  private func lastWord(question: LastQuestion) throws {
+    let scripted = try Scripted()
+    let (box, origin) = (scripted.box, scripted.origin)
+    let ann = try box.user("ann")
+    let title = scripted.title(4 << 20)
+    let isHeld = Mutex(true)
+    let isWaiting = Mutex(false)
+    origin.script { request, honest in
+      guard request.field("authorization")?.contains("=\(SeaweedFS.accessKey)/") == true else { return honest }
+      if question == .bytes, !request.isForBytes { return honest }
+      if request.method == "HEAD" { return FakeAnswer(403, [(name: "x-amz-request-id", value: "1")]) }
+      isWaiting.withLock { $0 = true }
+      while isHeld.withLock({ $0 }) { usleep(5000) }
+      return .s3(403, "AccessDenied")
+    }
+    defer { isHeld.withLock { $0 = false } }
+    let asking = try Connection(port: box.port)
+    try asking.send(request("POST", "/api/downloads/start", headers: ann.authorization, body: User.startBody(title)))
+    try eventually("the question", explain: box.report) { isWaiting.withLock { $0 } ? true : nil }
+    try scripted.write(accessKey: "AKIANEW", secretKey: "new/Secret")
+    try scripted.reload()
+    isHeld.withLock { $0 = false }
+    let answer = try asking.receive(to: "POST")
+    #expect(answer.status == 201 && answer.json?.total_bytes?.int == title.size, "\(answer)")
+    let id = try #require(answer.json?.id?.text)
+    try ann.wait(id, for: "completed")
+    #expect(try ann.play(id).body == title.bytes)
+    #expect(!box.log.contains { $0.event?.text == "download.failed" })
   }
 }
