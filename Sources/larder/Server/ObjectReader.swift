@@ -101,14 +101,14 @@ final class ObjectReader {
 
   /// Blocks of it were lost: they were good once, perhaps, and are so no longer.
   func heardOfLoss() {
-    if object.size > 0 { for block in missing(in: 0...object.size - 1) { verified.remove(block) } }
+    if object.size > 0 { for block in missing(in: [0...object.size - 1]) { verified.remove(block) } }
     heardOfBlocks()
   }
 
   /// The blocks of the bytes that the ledger knows to be missing.
-  func missing(in bytes: ClosedRange<Int>) -> [Int] {
-    let map = try? shelf.ledger.environment.read { try shelf.ledger.map(of: object, in: $0) }
-    return (block(at: bytes.lowerBound)...block(at: bytes.upperBound)).filter { map?.contains($0) == false }
+  func missing(in bytes: [ClosedRange<Int>]) -> [Int] {
+    let blocks = bytes.map { block(at: $0.lowerBound)...block(at: $0.upperBound) }
+    return (try? shelf.ledger.environment.read { try shelf.ledger.missing(blocks, of: object, in: $0) }) ?? []
   }
 
   /// Somebody is being sent bytes of it, for as long as what is returned is held.
