@@ -24,6 +24,8 @@ enum Limits {
   /// Of one event stream.
   static let unsentEventBytes = 256 << 10
   static let requestsPerUser = 256
+  /// How many records one page of a list looks at, whatever it looks for: nobody is kept waiting for it.
+  static let examinedRecords = 2000
   /// `HEAD`s for starts and retries.
   static let originQuestions = 64
   static let originQuestionsPerUser = 16
@@ -61,10 +63,15 @@ enum Limits {
       Row(
         "bodies, requests sent ahead and answers in memory, over all connections, beyond \(size(ownBytes)) for each",
         size(heldBytes),
-        "a body: 503 `busy`; what was sent ahead: the connection closes after its answer; an answer: the readers that "
-          + "took nothing for the longest time are reset"),
+        "a body: 503 `busy`; what was sent ahead: the connection closes after its answer; an answer: readers of "
+          + "large ones (\(size(heldBytes / 4))) are reset, then those that took nothing for the longest time; for a large one "
+          + "only other large ones"),
       Row("ranges in one request", "\(ByteRangeSet.capacity)", "the whole title, 200"),
       Row("requests of one user being answered, plays aside", number(requestsPerUser), "429 `too_many_requests`"),
+      Row(
+        "records that a page of a list looks at", number(examinedRecords),
+        "the page ends there, and says where the next begins"),
+      Row("lists of the catalogue being made; of one user", "1; 1", "they wait, each user in turn"),
       Row(
         "questions to the origin for starts and retries; of one user", "\(originQuestions); \(originQuestionsPerUser)",
         "they wait, each user in turn; the same question is asked once for all"),

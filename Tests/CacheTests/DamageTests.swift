@@ -42,6 +42,46 @@ import Testing
     #expect(try !damage([1], of: made.object, in: box), "it is known already")
   }
 
+  @Test func whatIsMissingOfSomeBlocksIsWhatTheWholeMapSays() throws {
+    var random = SplitMix64(seed: 11)
+    for _ in 0..<40 {
+      let box = try Box()
+      let count = Int.random(in: 1...5 * BlockPage.blocks, using: &random)
+      let made = try box.complete("ann", "a", size: (count - 1) * block + Int.random(in: 1...block, using: &random))
+      let lost = (0..<Int.random(in: 1...count, using: &random)).map { _ in Int.random(in: 0..<count, using: &random) }
+      #expect(try damage(lost, of: made.object, in: box))
+      let object = try #require(try box.object(made.object))
+      let ranges = (0..<Int.random(in: 0...9, using: &random)).map { _ in
+        let first = Int.random(in: 0..<count, using: &random)
+        return first...Int.random(in: first..<count, using: &random)
+      }
+      try box.read { tx throws in
+        let map = try box.ledger.map(of: object, in: tx)
+        #expect(
+          try box.ledger.missing(ranges, of: object, in: tx) == ranges.flatMap { $0.filter { !map.contains($0) } })
+        #expect(try box.ledger.missing([-3...count + 3], of: object, in: tx) == Set(lost).sorted())
+      }
+    }
+  }
+
+  @Test func noPageIsReadForBlocksThatStandOnOthers() throws {
+    let box = try Box()
+    let made = try box.complete("ann", "a", size: 4 * BlockPage.blocks * block)
+    #expect(try damage([5, 3 * BlockPage.blocks], of: made.object, in: box))
+    let object = try #require(try box.object(made.object))
+    // Whoever reads these hears of it.
+    try box.ledger.environment.write { tx in
+      for page in [1, 2] { try tx.put(box.ledger.blocks, Key.page(made.object, page), [4]) }
+    }
+    try box.read { tx throws in
+      let (first, last) = (0...BlockPage.blocks - 1, 3 * BlockPage.blocks...4 * BlockPage.blocks - 1)
+      #expect(try box.ledger.missing([last, first], of: object, in: tx) == [3 * BlockPage.blocks, 5])
+      #expect(throws: CorruptRecord.self) {
+        try box.ledger.missing([0...BlockPage.blocks], of: object, in: tx)
+      }
+    }
+  }
+
   @Test func whatComesInItsPlaceMustBeWhatItWas() throws {
     let box = try Box()
     let made = try box.complete("ann", "a", size: size)

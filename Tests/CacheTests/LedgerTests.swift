@@ -140,25 +140,43 @@ import Testing
           try box.ledger.list(
             of: "ann", DownloadFilter(statuses: statuses, includesDeleted: includesDeleted, limit: 100), in: tx)
         }
-        #expect(!all.more && all.downloads.allSatisfy { $0.user == "ann" })
+        #expect(all.next == nil && all.downloads.allSatisfy { $0.user == "ann" })
         #expect(all.downloads.map(\.id) == all.downloads.map(\.id).sorted(by: >))
         #expect(all.downloads.allSatisfy { (includesDeleted || $0.isLive) && statuses?.contains($0.status) ?? true })
         if statuses == nil { #expect(all.downloads.count == (includesDeleted ? 15 : 11)) }
-        for limit in [1, 2, 5] {
+        for (limit, examined) in [(1, 99), (2, 99), (5, 99), (99, 1), (2, 3), (3, 2)] {
           var paged: [Download] = []
-          var more = true
-          while more {
+          var next: DownloadID?
+          var pages = 0
+          repeat {
             let filter = DownloadFilter(
-              statuses: statuses, includesDeleted: includesDeleted, before: paged.last?.id, limit: limit)
-            let page = try box.read { tx in try box.ledger.list(of: "ann", filter, in: tx) }
-            #expect(page.downloads.count == limit || !page.more)
+              statuses: statuses, includesDeleted: includesDeleted, before: next, limit: limit)
+            let page = try box.read { tx in try box.ledger.list(of: "ann", filter, examining: examined, in: tx) }
+            #expect(page.downloads.count <= min(limit, examined))
+            if examined == 99 { #expect(page.downloads.count == limit || page.next == nil) }
             paged += page.downloads
-            more = page.more
-          }
+            next = page.next
+            pages += 1
+          } while next != nil
           #expect(paged == all.downloads)
+          if statuses == [] { #expect(pages >= 11 / examined, "\(examined) records a page, also of those left out") }
         }
       }
     }
+  }
+
+  @Test func ofManyOwnersThoseWhoWaitGoBeforeTheOthers() throws {
+    let box = try Box()
+    let made = try ["ann", "bob", "cyd", "dan"].map { try box.complete($0, "a", size: 1) }
+    let waits = try #require(
+      try box.start("eve", Title(contentID: "a", quality: "1080p"), size: 1, key: "a.mp4").download)
+    try box.play(made[0])
+    func owners(_ limit: Int) throws -> [DownloadID] {
+      try box.read { try box.ledger.owners(of: waits.object, limit: limit, in: $0) }
+    }
+    #expect(try owners(9) == made.map(\.id) + [waits.id])
+    #expect(try owners(1) == [waits.id])
+    #expect(try owners(3) == [made[1].id, made[2].id, waits.id], "then who wanted it longest ago")
   }
 
   @Test func theQueueIsOldestFirstAndGoesOnBehind() throws {

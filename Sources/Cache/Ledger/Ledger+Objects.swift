@@ -31,7 +31,7 @@ struct BlockPage {
 
   /// The checksum of a block that is there. Setting nil leaves what is expected of it.
   subscript(slot: Int) -> UInt32? {
-    get { bytes[slot >> 3] & 1 << UInt8(slot & 7) != 0 ? checksum(slot) : nil }
+    get { has(slot) ? checksum(slot) : nil }
     set {
       if let newValue {
         bytes[slot >> 3] |= 1 << UInt8(slot & 7)
@@ -41,6 +41,9 @@ struct BlockPage {
       }
     }
   }
+
+  /// Whether the block is there.
+  func has(_ slot: Int) -> Bool { bytes[slot >> 3] & 1 << UInt8(slot & 7) != 0 }
 
   /// The checksum that a lost block had; nil when nothing is known of it.
   ///
@@ -143,6 +146,26 @@ extension Ledger {
   ) throws -> UInt32? {
     guard let row = try tx.get(blocks, Key.page(id, index / BlockPage.blocks)) else { return nil }
     return try BlockPage(row)[index % BlockPage.blocks]
+  }
+
+  /// Those of the blocks that the object lacks, in the order of the ranges. Only the pages that they stand on are read.
+  public func missing(
+    _ wanted: [ClosedRange<Int>], of object: StoredObject, in tx: borrowing some Reading & ~Copyable
+  ) throws -> [Int] {
+    var found: [Int] = []
+    var last: (number: Int, page: BlockPage)?
+    for block in wanted.joined() where (0..<object.blockCount).contains(block) {
+      let number = block / BlockPage.blocks
+      let page: BlockPage
+      if let last, last.number == number {
+        page = last.page
+      } else {
+        page = try tx.get(blocks, Key.page(object.id, number)).map { try BlockPage($0) } ?? BlockPage()
+        last = (number, page)
+      }
+      if !page.has(block % BlockPage.blocks) { found.append(block) }
+    }
+    return found
   }
 
   /// Which blocks the object has.

@@ -38,19 +38,25 @@ extension Ledger {
     return try download(Key.downloadID(endOf: value), in: tx)
   }
 
-  /// The user's downloads, newest first. One whose record cannot be read hides no other.
+  /// The user's downloads, newest first, found among the next `examined` ones at the most. One whose record cannot be read
+  /// hides no other.
   ///
-  /// - Returns: at most `limit`, whether there are more, and which of those passed on the way cannot be read.
+  /// - Returns: also where to go on, nil at the end, and which of those passed on the way cannot be read.
   public func list(
-    of user: UserID, _ filter: DownloadFilter, in tx: borrowing some Reading & ~Copyable
-  ) throws -> (downloads: [Download], more: Bool, unreadable: [DownloadID: CorruptRecord]) {
+    of user: UserID, _ filter: DownloadFilter, examining examined: Int = .max,
+    in tx: borrowing some Reading & ~Copyable
+  ) throws -> (downloads: [Download], next: DownloadID?, unreadable: [DownloadID: CorruptRecord]) {
     let prefix = Key.user(user)
     let end = filter.before.map { Key.download($0) } ?? Array(repeating: 0xFF, count: 17)
     var live = try tx.row(in: table(.live), before: prefix + end, prefix: prefix)
     var gone = filter.includesDeleted ? try tx.row(in: table(.gone), before: prefix + end, prefix: prefix) : nil
     var found: [Download] = []
     var unreadable: [DownloadID: CorruptRecord] = [:]
+    var last: DownloadID?
+    var looked = 0
     while live != nil || gone != nil {
+      if looked == examined { return (found, last, unreadable) }
+      looked += 1
       let key: [UInt8]
       if let fromLive = live, gone.map({ $0.key.lexicographicallyPrecedes(fromLive.key) }) ?? true {
         key = fromLive.key
@@ -64,12 +70,14 @@ extension Ledger {
         guard let download = try download(id, in: tx) else {
           throw CorruptRecord(table: "live", reason: "a row without its download")
         }
-        guard filter.statuses?.contains(download.status) ?? true else { continue }
-        if found.count == filter.limit { return (found, true, unreadable) }
-        found.append(download)
+        if filter.statuses?.contains(download.status) ?? true {
+          if found.count == filter.limit { return (found, last, unreadable) }
+          found.append(download)
+        }
       } catch let error as CorruptRecord { unreadable[id] = error }
+      last = id
     }
-    return (found, false, unreadable)
+    return (found, nil, unreadable)
   }
 
   /// The object of exactly this version, complete or on its way.
@@ -104,11 +112,16 @@ extension Ledger {
   }
 
   /// The live downloads that hold an object, oldest first.
-  public func owners(of id: ObjectID, in tx: borrowing some Reading & ~Copyable) throws -> [DownloadID] {
+  ///
+  /// - Parameter limit: of more than these, those that may not be evicted go before the others: who waits for it is among
+  ///   them.
+  public func owners(
+    of id: ObjectID, limit: Int = .max, in tx: borrowing some Reading & ~Copyable
+  ) throws -> [DownloadID] {
     let prefix = Key.object(id)
     var found: [DownloadID] = []
     var row = try tx.row(in: table(.owners), prefix: prefix)
-    while let (key, _) = row {
+    while let (key, _) = row, found.count < limit {
       found.append(Key.downloadID(endOf: key))
       row = try tx.row(in: table(.owners), after: key, prefix: prefix)
     }

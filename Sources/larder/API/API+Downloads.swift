@@ -108,10 +108,11 @@ extension API {
     let chosen = try DownloadFilter(request.query ?? [])
     // One look for all of it: titles and usage add up.
     let (views, next, usage, limit) = try box.read { ledger, tx in
-      let (downloads, more, unreadable) = try ledger.list(of: user, chosen, in: tx)
+      let (downloads, next, unreadable) = try ledger.list(
+        of: user, chosen, examining: Limits.examinedRecords, in: tx)
       box.sayUnreadable(unreadable)
       return (
-        try downloads.map { try box.view($0, in: tx) }, more ? downloads.last?.id.description : nil,
+        try downloads.map { try box.view($0, in: tx) }, next?.description,
         try ledger.usage(of: user, in: tx), try ledger.limit(of: user, under: box.policy, in: tx).bytes
       )
     }

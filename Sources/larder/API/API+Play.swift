@@ -98,49 +98,10 @@ extension API {
   }
 
   /// `GET /api/catalog`: the platform's list, and for each quality whether the box holds it and whether it fits.
-  func catalogue(_ request: APIRequest, _ user: UserID) throws -> Reply {
+  func catalogue(_ request: APIRequest, _ user: UserID) async throws -> Reply {
     guard box.catalogue.isConfigured else {
       throw Rejection.nothingHere("this box has no catalogue (origin.catalog_key)")
     }
-    let titles = box.catalogue.copy?.titles ?? []
-    let bucket = box.origin.bucket
-    let body = try box.read { ledger, tx in
-      let limit = try ledger.limit(of: user, under: box.policy, in: tx).bytes
-      let free = try limit.map { max(0, $0 - (try ledger.usage(of: user, in: tx).total)) }
-      let holdings = try titles.map { title in
-        try title.qualities.map { try ledger.wholeVersion(ofKey: $0.key, bucket: bucket, in: tx) != nil }
-      }
-      return DownloadView.json { writer in
-        writer.object { writer in
-          writer.field(
-            "titles",
-            array: { writer in
-              for (title, held) in zip(titles, holdings) { write(title, held, free, to: &writer) }
-            })
-        }
-      }
-    }
-    return .bytes(.ok, .json, body)
-  }
-
-  /// - Parameter holdings: whether the box holds each of its qualities.
-  private func write(_ title: CatalogueTitle, _ holdings: [Bool], _ free: Int?, to writer: inout JSONWriter) {
-    writer.object { writer in
-      for member in title.members where member.name != "qualities" { writer.field(member.name, member.value) }
-      writer.field(
-        "qualities",
-        object: { writer in
-          for (quality, isHeld) in zip(title.qualities, holdings) {
-            writer.field(
-              quality.name,
-              object: { writer in
-                writer.field("key", quality.key)
-                writer.field("size", quality.size)
-                writer.field("held", isHeld)
-                writer.field("fits", free.map { (quality.size ?? 0) <= $0 } ?? true)
-              })
-          }
-        })
-    }
+    return .bytes(.ok, .json, try await box.catalogue.list(for: user, under: box.policy, by: box.writer.ledger))
   }
 }

@@ -121,7 +121,7 @@ final class API: RequestHandler {
   private func actions(_ segments: [String]) -> [(Method, Action)] {
     switch segments.count {
     case 2 where segments == ["api", "downloads"]: [(.get, { try self.list($0, $1) })]
-    case 2 where segments == ["api", "catalog"]: [(.get, { try self.catalogue($0, $1) })]
+    case 2 where segments == ["api", "catalog"]: [(.get, { try await self.catalogue($0, $1) })]
     case 3 where segments[1] == "downloads":
       switch segments[2] {
       case "start": [(.post, { try await self.start($0, $1) })]

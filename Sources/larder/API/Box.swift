@@ -64,13 +64,15 @@ final class Box {
     fills.willDecide = { [unowned self] in flushPlays() }
     fills.isAnythingPlayed = { [unowned self] in !titles.viewers.isEmpty }
     fills.rate.somebodyPlays = { [unowned self] in isPlaying }
-    events.currentViews = { [unowned self] user in
-      let filter = DownloadFilter(statuses: [.pending, .downloading, .paused], limit: UserBounds().unfinished)
+    events.currentViews = { [unowned self] user, last in
+      let filter = DownloadFilter(
+        statuses: [.pending, .downloading, .paused], before: last, limit: UserBounds().unfinished)
       return attempt("the downloads of \(user.text)") { ledger, tx in
-        let (downloads, _, unreadable) = try ledger.list(of: user, filter, in: tx)
+        let (downloads, next, unreadable) = try ledger.list(
+          of: user, filter, examining: Limits.examinedRecords, in: tx)
         sayUnreadable(unreadable)
-        return try downloads.map { try view($0, in: tx) }
-      } ?? []
+        return (try downloads.map { try view($0, in: tx) }, next)
+      } ?? ([], nil)
     }
     events.unfinished = { [unowned self] ids in
       attempt("unfinished downloads") { ledger, tx in

@@ -60,14 +60,15 @@ struct CatalogueCopy: Sendable {
   func key(of title: Title) -> String? { keys[title] }
 }
 
-/// Keeps the catalogue fresh.
+/// Keeps the catalogue fresh, and lists it.
 @EventLoop
 final class Catalogue {
   private let origin: OriginClient
   private let log: EventLog
   /// Where the last good copy lies.
   private let path: String
-  private let disk = Worker(name: "catalogue")
+  /// Reads, and makes lists, in the time that the other threads leave.
+  let worker = Worker(name: "catalogue", yields: true)
   private var key = ""
   /// Which of the origin's places was asked for it.
   private var place = 0
@@ -81,6 +82,8 @@ final class Catalogue {
   private var reading: Task<Void, Never>?
   /// Until the next reading.
   private let timer = Timer()
+  /// Whose list is being made, and rung when it is.
+  private var listing: [UserID: Chimes] = [:]
   private(set) var copy: CatalogueCopy?
 
   /// The largest catalogue that is read, in bytes.
@@ -147,9 +150,23 @@ final class Catalogue {
 
   private func wait(for time: Duration) { timer.start(after: time) { [weak self] in self?.read() } }
 
+  /// The list for a user, as a document. Of one user's, one is made at a time: others' have their turn in between.
+  func list(for user: UserID, under policy: Policy, by ledger: Ledger) async throws -> [UInt8] {
+    while let other = listing[user] { await other.wait() }
+    let chimes = Chimes()
+    listing[user] = chimes
+    defer {
+      listing[user] = nil
+      chimes.ring()
+    }
+    let list = CatalogueListing(
+      titles: copy?.titles ?? [], bucket: origin.bucket, user: user, policy: policy, ledger: ledger)
+    return try await worker.run { try list.document() }
+  }
+
   private func readKept() async {
     let path = path
-    let kept = await disk.run { SmallFile.read(path, limit: Self.limit).flatMap { try? CatalogueCopy($0) } }
+    let kept = await worker.run { SmallFile.read(path, limit: Self.limit).flatMap { try? CatalogueCopy($0) } }
     if copy == nil { copy = kept }
   }
 
@@ -177,11 +194,13 @@ final class Catalogue {
       guard asked == key, origin.place == place else { return .unread(nil) }
       do {
         // A large one takes longer to read than the loop may be away.
-        let fresh = try await disk.run { () throws(CatalogueCopy.Fault) in try CatalogueCopy(bytes) }
+        let fresh = try await worker.run { () throws(CatalogueCopy.Fault) in try CatalogueCopy(bytes) }
         guard asked == key, origin.place == place else { return .unread(nil) }
+        // So does letting go of one.
+        worker.post { [copy] in withExtendedLifetime(copy) {} }
         copy = fresh
         let path = path
-        if let error = await disk.run({ SmallFile.replace(path, with: bytes) }) {
+        if let error = await worker.run({ SmallFile.replace(path, with: bytes) }) {
           log.warning("catalogue.unkept", "the catalogue cannot be kept for offline use: \(error)")
         }
         log.debug("catalogue.read", "the catalogue has \(fresh.titles.count) titles")

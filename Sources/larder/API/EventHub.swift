@@ -83,8 +83,12 @@ final class EventHub {
 
   private var audiences: [UserID: Audience] = [:]
   private let timer = Timer()
-  /// A user's unfinished downloads as they are now.
-  var currentViews: @EventLoop (UserID) -> [DownloadView] = { _ in [] }
+  /// Whether the look before is not through with all users yet.
+  private var isLooking = false
+  /// Some of a user's unfinished downloads behind one as they are now, and where to go on; nil at the end.
+  var currentViews: @EventLoop (UserID, _ last: DownloadID?) -> (views: [DownloadView], next: DownloadID?) = { _, _ in
+    ([], nil)
+  }
   /// Which of these downloads are unfinished, as they are now; nil when nobody can say.
   var unfinished: @EventLoop (Set<DownloadID>) -> [DownloadView]? = { _ in nil }
 
@@ -96,6 +100,8 @@ final class EventHub {
   /// A comment every 15 s keeps proxies and clients from giving up, whatever else is said: one is due when the next look
   /// would come too late. In milliseconds.
   private static let heartbeat: Int64 = 15_000 - 550
+  /// A turn of the loop that is older than this looks at no more users.
+  private static let budget = Duration.milliseconds(2)
 
   /// A new stream; once its head is out it begins with the state of everything unfinished. Nil when the user has enough of
   /// them.
@@ -115,13 +121,20 @@ final class EventHub {
 
   /// Tells the current state to a stream that has just begun.
   private func greet(_ subscriber: EventSubscriber) {
-    let now = Clock.steady
-    subscriber.comment("larder", at: now)
-    let views = currentViews(subscriber.user)
-    let ids = views.map(\.download.id)
-    audiences[subscriber.user]?.moving.formUnion(ids)
-    subscriber.owed = ids[...]
-    subscriber.pay()
+    subscriber.comment("larder", at: Clock.steady)
+    EventLoop.spawn { [self] in
+      var last: DownloadID?
+      repeat {
+        let (views, next) = currentViews(subscriber.user, last)
+        let ids = views.map(\.download.id)
+        audiences[subscriber.user]?.moving.formUnion(ids)
+        subscriber.owed += ids
+        subscriber.pay()
+        last = next
+        // Whoever plays gets the next turn.
+        if next != nil { try? await EventLoop.sleep(for: .zero) }
+      } while last != nil && subscriber.arrived != nil
+    }
   }
 
   /// Whether anybody wants to hear of this user's downloads.
@@ -144,25 +157,37 @@ final class EventHub {
     }
   }
 
+  /// Some users at a time, so that whoever plays gets the next turn.
   private func look() {
+    guard !isLooking else { return }
+    isLooking = true
+    EventLoop.spawn { [self] in
+      for user in Array(audiences.keys) {
+        look(at: user)
+        if EventLoop.now.duration(to: EventLoop.exactNow) >= Self.budget { try? await EventLoop.sleep(for: .zero) }
+      }
+      isLooking = false
+    }
+  }
+
+  private func look(at user: UserID) {
+    guard let audience = audiences[user] else { return }
     let now = Clock.steady
-    for (user, audience) in audiences {
-      let views = audience.moving.isEmpty ? [] : unfinished(audience.moving)
-      if let views, views.count < audience.moving.count { audiences[user]?.moving = Set(views.map(\.download.id)) }
-      for subscriber in audience.streams.values {
-        // Who has not taken the last ones yet hears of these as they are by then.
-        if subscriber.owed.isEmpty {
-          let changed = (views ?? []).filter { view in
-            guard let last = subscriber.told[view.download.id] else { return true }
-            return last.view != view && now.milliseconds - last.at.milliseconds >= Self.pace
-          }
-          for view in changed.prefix(EventSubscriber.portion) { subscriber.tell(view, at: now) }
-          subscriber.owed = changed.dropFirst(EventSubscriber.portion).map(\.download.id)[...]
-          subscriber.pay()
+    let views = audience.moving.isEmpty ? [] : unfinished(audience.moving)
+    if let views, views.count < audience.moving.count { audiences[user]?.moving = Set(views.map(\.download.id)) }
+    for subscriber in audience.streams.values {
+      // Who has not taken the last ones yet hears of these as they are by then.
+      if subscriber.owed.isEmpty {
+        let changed = (views ?? []).filter { view in
+          guard let last = subscriber.told[view.download.id] else { return true }
+          return last.view != view && now.milliseconds - last.at.milliseconds >= Self.pace
         }
-        if now.milliseconds - subscriber.commented.milliseconds >= Self.heartbeat {
-          subscriber.comment("still here", at: now)
-        }
+        for view in changed.prefix(EventSubscriber.portion) { subscriber.tell(view, at: now) }
+        subscriber.owed = changed.dropFirst(EventSubscriber.portion).map(\.download.id)[...]
+        subscriber.pay()
+      }
+      if now.milliseconds - subscriber.commented.milliseconds >= Self.heartbeat {
+        subscriber.comment("still here", at: now)
       }
     }
   }

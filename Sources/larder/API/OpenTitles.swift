@@ -83,6 +83,8 @@ final class OpenTitles {
     shelf.fills.attend(held.id)
     // Back from a link, it opens now; else its blocks are on their way.
     if let file = try await shelf.volume.openForReading(held.id) { return file }
+    // An empty one has no block to wait for.
+    if held.size == 0 { return try await shelf.volume.open(held) }
     throw DiskError("open \(StoredPath.object(held.id))", ENOENT)
   }
 

@@ -18,8 +18,6 @@ struct AdminDocuments {
   static let page = 100
   /// The same for the box's own commands.
   static let largePage = 1000
-  /// How many records one page looks at, whatever it looks for: nobody is kept waiting for it.
-  private static let examined = 2000
 
   /// Of a ledger without a daemon: nothing moves.
   init(_ ledger: Ledger, _ policy: Policy) {
@@ -76,11 +74,11 @@ struct AdminDocuments {
   func downloads(_ filter: DownloadFilter, of user: UserID?, in tx: borrowing ReadTransaction) throws -> [UInt8] {
     let (found, next): ([Download], DownloadID?)
     if let user {
-      let (downloads, more, unreadable) = try ledger.list(of: user, filter, in: tx)
+      let (downloads, last, unreadable) = try ledger.list(of: user, filter, examining: Limits.examinedRecords, in: tx)
       for (id, error) in unreadable { sayUnreadable("download \(id)", error) }
-      (found, next) = (downloads, more ? downloads.last?.id : nil)
+      (found, next) = (downloads, last)
     } else {
-      let (downloads, last, unreadable) = try ledger.list(filter, examining: Self.examined, in: tx)
+      let (downloads, last, unreadable) = try ledger.list(filter, examining: Limits.examinedRecords, in: tx)
       for (id, error) in unreadable { sayUnreadable("download \(id)", error) }
       (found, next) = (downloads, last)
     }
@@ -97,7 +95,7 @@ struct AdminDocuments {
   // MARK: Audit
 
   func audit(_ filter: AuditFilter, in tx: borrowing ReadTransaction) throws -> [UInt8] {
-    let (entries, next) = try ledger.auditEntries(filter, examining: Self.examined, in: tx)
+    let (entries, next) = try ledger.auditEntries(filter, examining: Limits.examinedRecords, in: tx)
     return DownloadView.json { writer in
       writer.object { writer in
         writer.field("events", array: { writer in for entry in entries { entry.write(to: &writer) } })

@@ -95,7 +95,7 @@ final class Overview {
       case .version(let download): owners = [download]
       case .object(let id):
         object = try? ledger.object(id, in: tx)
-        owners = Array(try ledger.owners(of: id, in: tx).prefix(Self.shown))
+        owners = try ledger.owners(of: id, limit: Self.shown, in: tx)
       }
       let downloads = owners.compactMap { try? ledger.download($0, in: tx) }
       // Of what is ending nobody owns anything.

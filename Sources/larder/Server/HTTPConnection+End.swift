@@ -9,8 +9,8 @@ extension HTTPConnection {
 
   /// Tells the server what this connection holds in memory now, and gives up what is too much for all of them together.
   ///
-  /// A body gets 503, what was sent ahead is dropped with the connection, and for an answer those go that have taken
-  /// nothing of theirs for the longest time: a client that takes what it asked for comes to no harm.
+  /// A body gets 503, what was sent ahead is dropped with the connection, and for an answer those go that are large, then
+  /// those that have taken nothing of theirs for the longest time: a client that takes what it asked for comes to no harm.
   func weigh() {
     var count = input.count + output.held + requestCount
     if case .body(_, let head, let content) = state { count += head.count + content.count }

@@ -144,12 +144,13 @@ final class HTTPServer {
     return connections.count - turnedAway < limits.connections
   }
 
-  /// The connections hold too much memory: those go that hold some and have taken nothing for the longest time, until there
-  /// is a quarter of it again.
+  /// The connections hold too much memory: some of those go that wait for their clients, until there is a quarter of it
+  /// again; see ``Relief``.
   func relieve(for needy: HTTPConnection) {
-    let holding = connections.values.filter { $0.held > 0 && $0 !== needy && $0.isSending }
-    for victim in holding.sorted(by: { $0.progressed < $1.progressed }) where held > Limits.heldBytes / 4 * 3 {
-      victim.giveWay()
+    let holding = connections.values.filter { $0 !== needy && $0.isSending }
+    let answers = holding.map { Relief.Answer(held: $0.held, progressed: $0.progressed) }
+    for place in Relief.order(answers, for: needy.held) where held > Limits.heldBytes / 4 * 3 {
+      holding[place].giveWay()
     }
   }
 

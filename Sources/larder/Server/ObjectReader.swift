@@ -23,6 +23,8 @@ final class ObjectReader {
   private let shelf: Shelf
   private let residency: Residency
   private var verified: BlockMap
+  /// How often something of that was forgotten: a block that was read before says nothing of what is there since.
+  private var forgotten = 0
   /// Whether every block is there; else the ledger knows of missing ones: it is coming in, or is being mended.
   private(set) var state: StoredObject.State
   /// Whether a block is bad here, and the file that is open is not the object's any more: who asks next opens that one.
@@ -63,7 +65,10 @@ final class ObjectReader {
     // Once in a millisecond: the times of files are no finer.
     guard now != lastUsed else { return }
     let current = FileStamp(file)
-    if current != stamp || now > lastUsed + Self.memory { verified = BlockMap(count: object.blockCount) }
+    if current != stamp || now > lastUsed + Self.memory {
+      verified = BlockMap(count: object.blockCount)
+      forgotten += 1
+    }
     (stamp, lastUsed) = (current, now)
   }
 
@@ -101,14 +106,15 @@ final class ObjectReader {
 
   /// Blocks of it were lost: they were good once, perhaps, and are so no longer.
   func heardOfLoss() {
-    if object.size > 0 { for block in missing(in: 0...object.size - 1) { verified.remove(block) } }
+    forgotten += 1
+    if object.size > 0 { for block in missing(in: [0...object.size - 1]) { verified.remove(block) } }
     heardOfBlocks()
   }
 
   /// The blocks of the bytes that the ledger knows to be missing.
-  func missing(in bytes: ClosedRange<Int>) -> [Int] {
-    let map = try? shelf.ledger.environment.read { try shelf.ledger.map(of: object, in: $0) }
-    return (block(at: bytes.lowerBound)...block(at: bytes.upperBound)).filter { map?.contains($0) == false }
+  func missing(in bytes: [ClosedRange<Int>]) -> [Int] {
+    let blocks = bytes.map { block(at: $0.lowerBound)...block(at: $0.upperBound) }
+    return (try? shelf.ledger.environment.read { try shelf.ledger.missing(blocks, of: object, in: $0) }) ?? []
   }
 
   /// Somebody is being sent bytes of it, for as long as what is returned is held.
@@ -129,15 +135,15 @@ final class ObjectReader {
     var deadline = Clock.steady.adding(milliseconds: Self.patience)
     var spell = TroubleSpell()
     while true {
-      switch await look(at: block) {
+      switch await look(at: block, before: min(deadline, limit ?? deadline)) {
       case .good: return .ready
       case .outdated: return .missing(nil)
-      case .bad: if Task.isCancelled { return .missing(nil) }
+      case .bad, .overtaken: if Task.isCancelled { return .missing(nil) }
       }
       if wait == nil { wait = shelf.fills.audience(of: object.id).wait(for: block) }
       guard shelf.fills.attend(object.id) else {
         // It may have become whole a moment ago.
-        if case .good = await look(at: block) { return .ready }
+        if case .good = await look(at: block, before: min(deadline, limit ?? deadline)) { return .ready }
         return state == .filling ? .paused : .missing(nil)
       }
       let now = Clock.steady
@@ -205,12 +211,22 @@ final class ObjectReader {
     case good, bad
     /// The file that is open here is not the object's any more.
     case outdated
+    /// It was good, and before that was known somebody else wrote to the file, or blocks were lost.
+    case overtaken
+  }
+
+  /// Looks at a block, and once more each time it was overtaken, until a moment on the steady clock.
+  private func look(at block: Int, before limit: Timestamp) async -> Look {
+    while true {
+      let found = await look(at: block)
+      guard case .overtaken = found, Clock.steady < limit, !Task.isCancelled else { return found }
+    }
   }
 
   private func look(at block: Int) async -> Look {
     let chimes = await begin(block)
     defer { end(block, chimes) }
-    let id = object.id
+    let (id, before) = (object.id, forgotten)
     let checksum: UInt32?
     do {
       let (isKnown, known) = try shelf.ledger.environment.read { tx in
@@ -232,6 +248,7 @@ final class ObjectReader {
       return (verdict, verdict == .good || volume.isCurrent(file, id))
     }
     guard let fault = verdict.fault else {
+      guard forgotten == before else { return .overtaken }
       verified.insert(block)
       return .good
     }

@@ -67,10 +67,10 @@ extension Playable {
     guard reader.state == .mending else { return [] }
     switch plan {
     case .notModified, .preconditionFailed, .unsatisfiable, .whole(isHead: true): return []
-    case .whole(isHead: false): return size > 0 ? reader.missing(in: 0...size - 1) : []
+    case .whole(isHead: false): return size > 0 ? reader.missing(in: [0...size - 1]) : []
     case .single(let range) where range.last == size - 1: return []
-    case .single(let range): return reader.missing(in: range.first...range.last)
-    case .several(let ranges): return ranges.flatMap { reader.missing(in: $0.first...$0.last) }
+    case .single(let range): return reader.missing(in: [range.first...range.last])
+    case .several(let ranges): return reader.missing(in: ranges.map { $0.first...$0.last })
     }
   }
 }

@@ -179,6 +179,52 @@ import Testing
     return "{\"titles\":[\(entries.joined(separator: ","))]}"
   }
 
+  @Test("the list of a large catalogue in a loop holds up nobody who plays")
+  func listings() throws {
+    let key = "a-large-catalogue.json"
+    let qualities = ["480p", "720p", "1080p"]
+    let titles = (0..<20_000).map { number in
+      let entries = qualities.map { "\"\($0)\":{\"key\":\"films/\(number)/\($0).mp4\",\"size\":\(number)}" }
+      let text = "\"title\":\"Film \(number)\",\"description\":\"\(String(repeating: "about films, ", count: 16))\""
+      return "{\"content_id\":\"film-\(number)\",\(text),\"qualities\":{\(entries.joined(separator: ","))}}"
+    }
+    let document = "{\"titles\":[\(titles.joined(separator: ","))]}"
+    var scene = try Scene(["origin": ["catalog_key": "\"\(key)\""]]) { box in
+      try box.origin.put(Bytes(Array(document.utf8)), key: key)
+    }
+    let listing = try eventually("the catalogue", explain: scene.box.report) { () -> Bytes? in
+      let answer = try scene.ann.ask("GET", "/api/catalog")
+      return answer.status == 200 && answer.body.count > document.utf8.count ? answer.body : nil
+    }
+    // It is kept as values from here on.
+    scene.baseline = try Vitals(scene.box)
+    let load = Load()
+    try scene.survives("lists of 20,000 titles in a loop", load, memory: 100) {
+      let ask = request("GET", "/api/catalog", headers: scene.ann.authorization)
+      let range = scene.range(100, 1123)
+      let eve = try load.add(scene.box.port)
+      let player = try load.add(scene.box.port)
+      var (lists, ranges) = (0, 0)
+      eve.answered = { client, _ in
+        lists += 1
+        client.ask(ask, Expectation(body: listing))
+      }
+      player.answered = { client, _ in
+        ranges += 1
+        client.ask(range, Expectation(statuses: [206], body: scene.title.bytes[100...1123]))
+      }
+      eve.ask(ask, Expectation(body: listing))
+      player.ask(range, Expectation(statuses: [206], body: scene.title.bytes[100...1123]))
+      let wanted = Load.size(5, full: 50)
+      try load.run(until: "\(wanted) lists", within: 300, explain: scene.box.report) { lists == wanted }
+      print("load: \(lists) lists of \(listing.count) bytes, and \(ranges) ranges of 1 KiB meanwhile")
+      // Made on the loop, a list lets one or two ranges through.
+      #expect(ranges > 20 * lists, "\(ranges) ranges beside \(lists) lists")
+      player.answered = nil
+      eve.answered = nil
+    }
+  }
+
   @Test("answers in memory that nobody reads are bounded over all connections, and those who read get theirs")
   func unreadAnswers() throws {
     let key = "catalogue-that-nobody-reads.json"

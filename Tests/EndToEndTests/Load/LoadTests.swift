@@ -13,7 +13,7 @@ struct Scene {
   let bystanders: [User]
   let bystandersID: [String]
   /// Before anything happened.
-  let baseline: Vitals
+  var baseline: Vitals
 
   /// - Parameter prepare: what befalls the box before it starts.
   init(_ changes: Settings = [:], prepare: (Box) throws -> Void = { _ in }) throws {
