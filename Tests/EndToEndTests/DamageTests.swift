@@ -310,6 +310,31 @@ import Testing
     #expect(try Bytes(file: link).count == 0, "\(repair)")
   }
 
+  @Test(
+    "a start of a title whose bytes are gone unnoticed is answered at once, also with the origin out of reach",
+    arguments: [true, false])
+  func startOfLost(isVanished: Bool) throws {
+    let (box, ann, title, id) = try filled(["storage": ["scrub_rate": "0"]])
+    let (path, link) = (try object(box), box.path(box.link(ann, title)))
+    _ = try box.terminate()
+    if isVanished {
+      for name in [path, link] { try FileManager.default.removeItem(atPath: name) }
+    } else {
+      try #require(unsafe truncate(path, off_t(2 * block)) == 0)
+    }
+    box.proxy.goDown()
+    try box.start()
+    let bob = try box.user("bob")
+    let answer = try bob.tryStart(title)
+    #expect(answer.status == 201 && answer.json?.status?.text != "completed", "\(answer)")
+    let his = try #require(answer.json?.id?.text)
+    try box.proxy.comeBack()
+    try bob.wait(his, for: "completed")
+    #expect(try ann.download(id).status?.text == "completed")
+    for (user, id) in [(ann, id), (bob, his)] { #expect(try user.play(id).body == title.bytes) }
+    #expect(try Bytes(file: link) == title.bytes)
+  }
+
   @Test("what cannot be mended because the origin has a new version begins again with that")
   func replaced() throws {
     let (box, ann, title, id) = try filled()

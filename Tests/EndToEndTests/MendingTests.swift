@@ -74,4 +74,20 @@ import Testing
     try box.origin.put(fresh)
     #expect(try ann.play(ann.fetch(fresh)).body == fresh.bytes)
   }
+
+  @Test("those that may not wait are tried round and round, also while nothing else happens on the box")
+  func roundAndRound() throws {
+    let (box, _, titles) = try damaged(70, active: 1)
+    for (title, _) in titles { try box.origin.remove(key: title.key) }
+    #expect(try box.verify("--repair").ending == .exited(1))
+    try box.start()
+    var seen = box.proxy.requests.count
+    for round in 1...3 {
+      try eventually("each is asked for in round \(round)", within: 60, explain: box.report) {
+        let asked = box.proxy.requests.dropFirst(seen).map(\.target)
+        return titles.allSatisfy { title in asked.contains { $0.contains(title.title.key) } } ? true : nil
+      }
+      seen = box.proxy.requests.count
+    }
+  }
 }

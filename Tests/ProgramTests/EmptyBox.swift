@@ -6,7 +6,7 @@ import Foundation
 @testable import larder
 
 /// A ledger, its writer and a volume in a folder of their own, which goes with it.
-final class EmptyBox {
+final class EmptyBox: Sendable {
   let path = "\(NSTemporaryDirectory())/box-\(UUID().uuidString)"
   let ledger: Ledger
   let writer: LedgerWriter

@@ -146,14 +146,15 @@ extension Ledger {
     after: DownloadID? = nil, limit: Int, in tx: borrowing some Reading & ~Copyable
   ) throws -> [QueueEntry] {
     var found: [QueueEntry] = []
-    var row =
-      if let after { try tx.row(in: table(.queue), after: Key.download(after)) } else {
-        try tx.row(in: table(.queue))
-      }
-    while let (key, value) = row, found.count < limit {
+    // The one query that reads a thousand rows on the loop: it walks on instead of looking each of them up.
+    var cursor = try tx.cursor(table(.queue))
+    // The smallest key greater than this one is this one with a zero byte behind it.
+    var isThere =
+      if let after { try cursor.seek(atOrAfter: Key.download(after) + [0]) } else { try cursor.first() }
+    while isThere, found.count < limit, let key = try cursor.key, let value = try cursor.value {
       found.append(
         QueueEntry(download: Key.downloadID(endOf: key), object: ObjectID(Key.number(in: value, at: 0))))
-      row = try tx.row(in: table(.queue), after: key)
+      isThere = try cursor.next()
     }
     return found
   }

@@ -21,6 +21,9 @@ final class Bell {
     waiter.resume()
   }
 
+  /// A ring that nobody has waited for is none.
+  func forget() { rung = false }
+
   /// Waits for a ring, or until `deadline` on the steady clock.
   func wait(until deadline: Timestamp? = nil) async {
     if rung {

@@ -37,8 +37,6 @@ final class Errand {
   private(set) var isStopped = false
   /// The same for the disk's threads.
   let stopFlag = StopFlag()
-  private var isResting = false
-  private var onlookers: [CheckedContinuation<Void, Never>] = []
 
   /// The fill, while there is one.
   var run: FillRun?
@@ -102,29 +100,14 @@ final class Errand {
     run?.stop()
   }
 
-  /// Waits until it is over, or waits itself for something that may take long.
-  func untilRest() async {
-    guard !isOver, !isResting else { return }
-    await withCheckedContinuation { onlookers.append($0) }
-  }
-
-  private func tellOnlookers() {
-    let told = onlookers
-    onlookers = []
-    for onlooker in told { onlooker.resume() }
-  }
-
   /// Ends a wait for the origin early.
   func hurry() {
-    run?.hurry()
-    bell.ring()
+    // A fill waits for itself. What the errand itself waits for later would be cut short by this ring.
+    if let run { run.hurry() } else { bell.ring() }
   }
 
   func run() async {
-    defer {
-      isOver = true
-      tellOnlookers()
-    }
+    defer { isOver = true }
     while !isStopped {
       do {
         switch subject {
@@ -205,12 +188,11 @@ final class Errand {
   func pause(_ code: Trouble.Code, _ why: String, for wait: Int64) async {
     let until = Clock.steady.adding(milliseconds: wait)
     trouble = Trouble(code, why, nextAttempt: until)
-    isResting = true
-    defer { isResting = false }
-    tellOnlookers()
-    if code.yieldsTurn { turn.giveUp() }
+    turn.rests(because: code, heard: origin.heardAt, patience: settings.retry.limit)
     if !isStopped { await bell.wait(until: until) }
     await turn.take()
+    // Who was told to hurry while it waited for its turn does so now.
+    bell.forget()
   }
 
   func read<T>(_ body: (Ledger, borrowing ReadTransaction) throws -> T) throws -> T {

@@ -45,6 +45,8 @@ final class FillRun: ChunkTransferOwner {
   /// Called when blocks are durable and in the ledger.
   var heardOfBlocks: @EventLoop (_ blocks: Int) -> Void = { _ in }
   private var speed = SpeedMeter()
+  /// Until when it rests, as its turn was told.
+  private var restsUntil: Timestamp?
 
   init(
     _ object: StoredObject, present: BlockMap, starts: [Int: [UInt8]], file: ObjectFile, digest: DigestRun?,
@@ -94,13 +96,20 @@ final class FillRun: ChunkTransferOwner {
       case .drop(let span): transfers.values.first { $0.span == span }?.cancel()
       case .wait: await bell.wait()
       case .waitUntil(let moment):
-        if transfers.isEmpty, fill.trouble?.code.yieldsTurn ?? false { turn.giveUp() }
+        rests(until: moment)
         await bell.wait(until: moment)
       case .compare: return .whole
       case .renew: return .changed
       case .fail(let code, let message): return .failed(Trouble(code, message))
       }
     }
+  }
+
+  /// Lets others go ahead, where they would not wait for the same; each wait is told once.
+  private func rests(until moment: Timestamp) {
+    guard transfers.isEmpty, moment != restsUntil, let trouble = fill.trouble else { return }
+    restsUntil = moment
+    turn.rests(because: trouble.code, heard: origin.heardAt, patience: fill.retry.limit)
   }
 
   /// What those who play it want has changed.
@@ -160,6 +169,7 @@ final class FillRun: ChunkTransferOwner {
 
   func received(block: Int, _ bytes: [UInt8], by transfer: ChunkTransfer) {
     fill.received(block, of: transfer.span)
+    turn.progressed()
     var write = BlockWrite(
       object: object.id, file: file, index: block, offset: block * object.blockSize, bytes: bytes)
     write.isPlayed = transfer.isPlayed

@@ -30,13 +30,12 @@ extension Fills {
     for onlooker in onlookers { onlooker.resume() }
   }
 
-  /// Waits until a download whose object the box holds whole has its link, or cannot have it now.
+  /// Waits until a download whose object the box holds whole has its link, or cannot have it. The errand that looks why is
+  /// not waited for: it may find that the disk has lost the object, and fetch it from an origin that is away.
   func settle(_ download: Download) async {
     link(download)
-    if linking[download.id] != nil {
-      await withCheckedContinuation { linking[download.id]?.append($0) }
-    }
-    await errands[.object(download.object)]?.untilRest()
+    guard linking[download.id] != nil else { return }
+    await withCheckedContinuation { linking[download.id]?.append($0) }
   }
 }
 

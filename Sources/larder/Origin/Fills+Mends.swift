@@ -33,6 +33,7 @@ extension Fills {
     if case .object(let id) = subject, let trouble = trouble(of: id) {
       stuckMends[id] = Trouble(trouble.code, trouble.message)
     }
+    errand.isSetAside = true
     errand.stop()
     return true
   }

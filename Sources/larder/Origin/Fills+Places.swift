@@ -30,7 +30,8 @@ extension Fills {
 
   func wakeForNextDue() {
     let now = Clock.steady
-    guard let due = aside.nextDue(after: now) else { return waker.stop() }
+    let next = [aside.nextDue(after: now), round.isWanted ? round.due : nil].compactMap(\.self)
+    guard let due = next.min() else { return waker.stop() }
     waker.start(after: .milliseconds(due.milliseconds - now.milliseconds)) { [weak self] in self?.schedule() }
   }
 }

@@ -32,7 +32,6 @@ extension Fills {
     guard !isStopped else { return }
     let ledger = writer.ledger
     var toBegin: [DownloadID] = []
-    var unfounded: [DownloadID] = []
     try ledger.environment.read { tx in
       for (subject, errand) in errands {
         try reading(subject) {
@@ -49,41 +48,16 @@ extension Fills {
       }
       // What was whole goes before what never was, and takes no turn away from it: it is little, and somebody misses it.
       try startMends(in: tx)
-      for errand in errands.values.filter({ $0.turn.wantedSince != nil })
-        .sorted(by: { $0.turn.wantedSince! < $1.turn.wantedSince! })
-      where !errand.turn.isHeld && (errand.isMend ? mending : holding) < settings.active { errand.turn.give() }
+      giveTurns(atMost: newcomerWasLast ? 1 : 0)
       // What came in ahead of its turn because somebody played it waits for one when nobody does any more.
       for errand in errands.filter({ isCounted($1, $0) }).values.sorted(by: { $0.turn.number > $1.turn.number })
       where holding > settings.active { errand.turn.giveUp() }
-      for entry in try ledger.queue(limit: Self.look, in: tx) {
-        let subject: Errand.Subject = entry.object == .none ? .version(of: entry.download) : .object(entry.object)
-        guard errands[subject] == nil, linking[entry.download] == nil, !fruitless.contains(subject),
-          !aside.isWaiting(subject, at: Clock.steady)
-        else { continue }
-        // What is whole needs only its link, no turn and no origin. A commit that makes it so starts that by itself
-        // (`link`), so only the first look after a crash has to search beyond what has its turn.
-        guard hasTurn || isFirstLook else { break }
-        var (isThere, isWhole) = (true, false)
-        if entry.object != .none {
-          try reading(subject) {
-            let object = try ledger.object(entry.object, in: tx)
-            isThere = object != nil
-            isWhole = isFirstLook && object?.state == .complete
-          }
-        }
-        guard isThere else {
-          unfounded.append(entry.download)
-          continue
-        }
-        guard isWhole || hasTurn else { continue }
-        if !isWhole, !hasPlace { setOneAside() }
-        start(subject)
-      }
-      isFirstLook = false
     }
+    let unfounded = try await lookAtQueue()
+    giveTurns(atMost: .max)
     wakeForNextDue()
     if !toBegin.isEmpty || !unfounded.isEmpty {
-      let (ids, unfounded) = (toBegin, unfounded)
+      let ids = toBegin
       try await writer.change { ledger, tx, change in
         try ledger.begin(ids, in: tx, &change)
         try ledger.unbind(unfounded, in: tx, &change)
@@ -91,8 +65,24 @@ extension Fills {
     }
   }
 
+  /// Gives free turns to those who wait for one, the longest first: to mends all, and to so many fills. Those and what never
+  /// had a turn go alternately, so that neither waits for ever for the other, however long the tries last.
+  private func giveTurns(atMost count: Int) {
+    var count = count
+    let waiting = errands.values.filter { $0.turn.wantedSince != nil && !$0.turn.isHeld }
+    for errand in waiting.sorted(by: { $0.turn.wantedSince! < $1.turn.wantedSince! }) {
+      if errand.isMend {
+        if mending < settings.active { errand.turn.give() }
+      } else if count > 0, holding < settings.active {
+        errand.turn.give()
+        count -= 1
+        newcomerWasLast = false
+      }
+    }
+  }
+
   /// A record that cannot be read stops what it is about and nothing else; that is said once.
-  private func reading(_ subject: Errand.Subject, _ body: () throws -> Void) throws {
+  func reading(_ subject: Errand.Subject, _ body: () throws -> Void) throws {
     do { try body() } catch let error as CorruptRecord { sayUnreadable(subject, error) }
   }
 
@@ -100,8 +90,8 @@ extension Fills {
     if unreadable.insert(subject).inserted { log.fault("fill.unreadable", "\(subject): \(error)") }
   }
 
-  /// An errand that waits because of its own object gives its turn to others; one that waits for the network keeps it.
-  private var hasTurn: Bool { holding < settings.active && (hasPlace || leastUrgent != nil) }
+  /// Whether one more may begin.
+  var hasTurn: Bool { holding < settings.active && (hasPlace || leastUrgent != nil) }
 
   private var holding: Int { errands.count { isCounted($1, $0) } }
 

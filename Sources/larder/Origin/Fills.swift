@@ -28,11 +28,14 @@ final class Fills {
   var scheduleAgain = false
   var isStopped = false
   var isFirstLook = true
+  /// Whether the last turn that came free went to what never had one.
+  var newcomerWasLast = true
   /// The damaged object that was begun last: the next one is looked for behind it.
   var lastMend = ObjectID.none
   /// Fills that gave their place to others, until they are due.
   var aside = SetAside()
   let waker = Timer()
+  var round = QueueRound()
   /// Why damaged objects are not whole that gave their place to others.
   var stuckMends: [ObjectID: Trouble] = [:]
   /// Grows with every change of the ledger that the queue may look different after.
@@ -48,7 +51,7 @@ final class Fills {
 
   /// How many errands may wait for a sick origin besides the active ones: as many fills, and as many mends.
   nonisolated static let patience = 64
-  /// How far one look into the queue goes.
+  /// So many rows of the queue are read in one go.
   static let look = 1024
 
   init(
@@ -78,6 +81,7 @@ final class Fills {
   func hurry() {
     for errand in errands.values { errand.hurry() }
     aside.forgetAll()
+    fruitless = []
     schedule()
   }
 

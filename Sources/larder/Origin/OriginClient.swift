@@ -45,6 +45,8 @@ final class OriginClient {
   typealias Reply = (head: TransferHead, body: [UInt8], asked: Asked)
   /// What was last heard of the configured one.
   private(set) var health = OriginHealth()
+  /// When it last gave anybody an answer of its own, good or bad; nil for never.
+  private(set) var heardAt: Timestamp?
   static let userAgent = "larder/\(Version.current)"
   /// How often one question is asked when each answer names another place or time.
   private static let tries = 4
@@ -65,6 +67,7 @@ final class OriginClient {
     if isElsewhere {
       place += 1
       health = OriginHealth()
+      heardAt = nil
     }
     if settings.credentials != self.settings.credentials { keys += 1 }
     self.settings = settings
@@ -92,6 +95,7 @@ final class OriginClient {
   private func heard(_ code: String?, _ reason: String) {
     let now = Clock.now
     health.heard(code, reason, at: now)
+    if health.isReachable ?? false { heardAt = Clock.steady }
     switch health.news(at: now) {
     case .trouble:
       log.warning("origin.trouble", "trouble with the origin: \(health.message)", [.code: health.code ?? ""])

@@ -1,6 +1,7 @@
 // Taking away what the ledger has given up. It runs on the disk's thread, in the order in which it was decided, so that a
 // path that is used again is linked after its removal. What cannot be removed is tried again until it can.
 
+import CSystem
 import Cache
 import Glibc
 import Loop

@@ -110,6 +110,39 @@ import Testing
     #expect(waits.count == 3 && waits.allSatisfy { $0 > 0.99 }, "\(waits)")
   }
 
+  @Test("a reload while a title comes in ends no wait that the origin asks for later")
+  func retryAfterReload() throws {
+    let scripted = try Scripted(["downloads": ["connections": "1"]])
+    let ann = try scripted.box.user("ann")
+    let title = scripted.title(300_000)
+    let key = title.key
+    scripted.origin.script { request, honest in
+      guard request.key == key, request.isForBytes else { return honest }
+      var silent = honest
+      (silent.cut, silent.ending) = (0, .hang)
+      return silent
+    }
+    let id = try ann.start(title)
+    try eventually("its bytes are asked for", explain: scripted.box.report) {
+      scripted.origin.requests.contains { $0.key == key && $0.isForBytes } ? true : nil
+    }
+    try scripted.reload()
+    scripted.origin.script { request, honest in
+      guard request.key == key else { return honest }
+      return request.isForBytes
+        ? .s3(412, "PreconditionFailed") : .s3(503, "SlowDown", "", [(name: "Retry-After", value: "3600")])
+    }
+    try ann.wait(id, forError: "origin_error")
+    let other = scripted.title(5000)
+    #expect(try ann.play(ann.fetch(other)).body == other.bytes)
+    let asked = scripted.origin.requests.filter { $0.key == key && $0.method == "HEAD" }
+    #expect(asked.count == 2, "at the start, and once for the new version: \(asked)")
+    scripted.origin.script(nil)
+    try scripted.reload()
+    try ann.wait(id, for: "completed")
+    #expect(try ann.play(id).body == title.bytes)
+  }
+
   @Test("patience without end is not taken at its word and ends nothing; a reload asks at once")
   func endlessPatience() throws {
     let box = try Box()

@@ -35,6 +35,9 @@ final class Box {
   static let scrubbing = ScrubSettings(rate: 256 << 10, interval: 20_000)
   private var plays = AccessLog()
   private let playTimer = Timer()
+  /// Since when starts of titles that are whole wait for their link, by number.
+  private(set) var settling: [Int: Timestamp] = [:]
+  private var asked = 0
 
   init(
     ledgerPath: String, mapSize: Int, policy: Policy, fills settings: FillSettings, accessKey: Int,
@@ -191,7 +194,13 @@ final class Box {
 
   private func settled(_ download: Download) async throws -> Download {
     let isWhole = try read { ledger, tx in try ledger.object(download.object, in: tx)?.state == .complete }
-    if isWhole, download.status.isUnfinished { await fills.settle(download) }
+    if isWhole, download.status.isUnfinished {
+      asked += 1
+      let number = asked
+      settling[number] = Clock.steady
+      await fills.settle(download)
+      settling[number] = nil
+    }
     return try read { ledger, tx in try ledger.download(download.id, in: tx) } ?? download
   }
 

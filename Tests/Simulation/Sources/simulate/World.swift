@@ -28,6 +28,9 @@ final class World {
     0, 1, 5000, block - 1, block, block + 1, 2 * block, 2 * block + 4096, 3 * block + 7, 5 * block,
   ]
 
+  /// No disk takes longer to make a link durable, in milliseconds.
+  static let longestLink: Int64 = 20_000
+
   let seed: UInt64
   let ledgerPath: String
   var dice: Dice
@@ -206,6 +209,11 @@ final class World {
       try comeBack()
     } else if let box {
       try checkers.recount(in: box.ledger)
+      if let since = box.settling.values.min() {
+        checkers.expect(
+          Clock.steady < since.adding(milliseconds: Self.longestLink), "liveness",
+          "a start of a title that is whole waits for more than its link")
+      }
     }
     if let stranger = origin.stranger { checkers.expect(false, "strangers", "\(stranger) was asked") }
     return went

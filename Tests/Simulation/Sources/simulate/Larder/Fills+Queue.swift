@@ -1,0 +1,1 @@
+../../../../../Sources/larder/Origin/Fills+Queue.swift
