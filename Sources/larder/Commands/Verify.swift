@@ -57,7 +57,7 @@ struct Verify: ParsableCommand {
 
   /// Mends with the daemon when one runs, else alone.
   private func mend(_ configuration: Configuration) throws -> Bool {
-    if isTaken(configuration.storage.path) { return try ask(configuration.server.adminSocket) }
+    if DataDirectory.isTaken(configuration.storage.path) { return try ask(configuration.server.adminSocket) }
     let (report, rate, path) = (InspectionReport(isJSON: json), rate.flatMap(bytes), file.config)
     let result: Result<InspectionSummary, any Error> = EventLoop.run {
       do { return .success(try await Verify.mendAlone(configuration, path, report, rate)) } catch {
@@ -65,12 +65,6 @@ struct Verify: ParsableCommand {
       }
     }
     return try result.get().isSound
-  }
-
-  /// Whether a daemon holds the data directory.
-  private func isTaken(_ path: String) -> Bool {
-    do { _ = try DataDirectory.lock(path) } catch { return error is DataDirectory.Taken }
-    return false
   }
 
   /// Has the daemon do it.
