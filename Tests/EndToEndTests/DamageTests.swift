@@ -418,7 +418,7 @@ import Testing
     try box.change(["storage": ["scrub_rate": "\"64MiB\""]])
     try box.start()
     let end = try box.logged(event: "scrub.finished")
-    #expect(end.message?.text?.hasPrefix("\(12 * block) bytes") == true, "\(end)")
+    #expect(end.message?.text?.contains(" \(12 * block) bytes") == true, "\(end)")
     #expect(box.log.allSatisfy { $0.event?.text != "scrub.object" }, "neither is begun anew")
   }
 

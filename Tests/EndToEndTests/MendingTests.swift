@@ -27,7 +27,7 @@ import Testing
     #expect(repair.ending == .exited(1) && repair.summary?.waiting_blocks?.int == 4, "\(repair)")
     for (title, _) in titles {
       let notes = repair.notes.compactMap { $0.message?.text }.filter { $0.contains(title.key) }
-      #expect(notes.count == 1 && notes[0].contains("wait for the origin: "), "\(title.key): \(repair)")
+      #expect(notes.count == 1 && notes[0].contains(" for the origin: "), "\(title.key): \(repair)")
     }
     try box.proxy.comeBack()
     let again = try box.verify("--repair")
