@@ -8,9 +8,12 @@ public enum Timestamp {
   public static let count = 24
 
   /// Writes `2026-11-22T11:59:16.123Z` into a buffer of at least 24 bytes; a smaller one traps.
+  ///
+  /// A moment outside the years 0 to 9999 is written as the nearest one inside.
   public static func format(milliseconds: Int, into buffer: UnsafeMutableRawBufferPointer) {
     var writer = unsafe ByteWriter(buffer)
-    let seconds = (milliseconds >= 0 ? milliseconds : milliseconds - 999) / 1000
+    let held = min(max(milliseconds, -62_167_219_200_000), 253_402_300_799_999)
+    let seconds = (held >= 0 ? held : held - 999) / 1000
     let time = CivilTime(seconds: seconds)
     writer.append(time.date.year, digits: 4)
     writer.append(UInt8(ascii: "-"))
@@ -24,7 +27,7 @@ public enum Timestamp {
     writer.append(.colon)
     writer.append(time.second, digits: 2)
     writer.append(UInt8(ascii: "."))
-    writer.append(milliseconds - seconds * 1000, digits: 3)
+    writer.append(held - seconds * 1000, digits: 3)
     writer.append(UInt8(ascii: "Z"))
   }
 

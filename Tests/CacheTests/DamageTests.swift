@@ -183,6 +183,32 @@ import Testing
     #expect(try box.object(made.object) == nil && box.usage("ann") == Usage(reserved: block) && box.findings() == [])
   }
 
+  /// A link is made right before its download is completed: who waits may have one when the object loses blocks, and it
+  /// would keep the bytes of what is given up. Nobody has one of what never was whole.
+  @Test func theLinkOfWhoWaitsGoesWithWhatItWasMadeOf() throws {
+    let box = try Box()
+    let anns = try box.complete("ann", "a", size: size)
+    let bobs = try #require(try box.start("bob", "a", size: size).download)
+    #expect(bobs.object == anns.object && bobs.status == .pending)
+    #expect(try damage([0], of: anns.object, in: box))
+    #expect(try renew(anns.object, size: size, in: box) == nil)
+    let links = [anns, bobs].map(box.policy.link(of:))
+    let given = box.consequences.discards
+    #expect(Set(given.map(\.path)).isSuperset(of: links), "\(given)")
+    // What is made anew at the same path stays, also when the removal is struck off after that.
+    let moved = try box.download(bobs.id)
+    try box.fill(moved.object)
+    try box.change { tx, change in try box.ledger.complete([anns.id, bobs.id], in: tx, &change) }
+    let left = try box.read { try box.ledger.pendingDiscards(in: $0).map(\.path) }
+    #expect(left == [StoredPath.object(anns.object)])
+    try box.change { tx, _ in try box.ledger.settle(given, in: tx) }
+    #expect(try box.usage().discarded == 0 && box.findings() == [])
+
+    let new = try #require(try box.start("cyd", "b", size: size, etag: "\"3\"", key: "a.mp4").download)
+    #expect(try renew(new.object, size: size, in: box) == nil)
+    #expect(box.consequences.discards.map(\.path) == [StoredPath.object(new.object)])
+  }
+
   private func renew(_ id: ObjectID, size: Int, in box: Box) throws -> Refusal? {
     try box.change { tx, change throws in
       try box.ledger.renew(id, as: OriginObject(size: size, key: "a.mp4", etag: "\"2\""), in: tx, &change)
@@ -374,6 +400,22 @@ import Testing
     try box.change { tx, _ in try box.ledger.note(progress, in: tx) }
     try box.temporary.reopen()
     #expect(try box.read { try box.ledger.scrubProgress(in: $0) } == progress)
+  }
+
+  @Test func aMomentThatCannotBeIsAnError() throws {
+    let box = try Box()
+    var progress = ScrubProgress()
+    (progress.began, progress.finished) = (Timestamp(milliseconds: 5), Timestamp(milliseconds: 6))
+    try box.change { tx, _ in try box.ledger.note(progress, in: tx) }
+    let key = Array("scrub".utf8)
+    let record = try #require(try box.read { try $0.get(box.ledger.meta, key) })
+    for place in [17, 25] {
+      var wrong = record
+      #expect([5, 6].contains(wrong[place]))
+      wrong[place + 7] |= 0x80
+      try box.ledger.environment.write { tx in try tx.put(box.ledger.meta, key, wrong) }
+      #expect(throws: CorruptRecord.self) { try box.read { try box.ledger.scrubProgress(in: $0) } }
+    }
   }
 
   @Test func objectsAreMetInOrderOfTheirNumbers() throws {

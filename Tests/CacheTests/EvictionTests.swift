@@ -15,7 +15,7 @@ import Testing
   private func victims(_ needed: Int, _ candidates: [EvictionCandidate], protectedFrom: Int64 = .max) -> [UInt64]? {
     var rest = candidates[...]
     return Eviction.forQuota(
-      needed: needed, isProtected: { $0.milliseconds >= protectedFrom }, next: { rest.popFirst() }
+      needed: needed, isProtected: { $0.milliseconds >= protectedFrom }, mayGo: { _ in true }, next: { rest.popFirst() }
     )?.map(\.download.lower)
   }
 
@@ -79,7 +79,8 @@ import Testing
       let needed = Int.random(in: 1...40, using: &random)
       var (restUnowned, restOwned) = (unowned[...], objects[...])
       let plan = Eviction.forRoom(
-        needed: needed, isProtected: { $0.milliseconds == protected }, nextUnowned: { restUnowned.popFirst() },
+        needed: needed, isProtected: { $0.milliseconds == protected }, mayGo: { _ in true },
+        nextUnowned: { restUnowned.popFirst() },
         nextOwned: {
           restOwned.popFirst()?.last.map { OwnedObject(id: $0.object, bytes: $0.bytes, lastWanted: $0.lastWanted) }
         }, owners: { owners[$0.id] ?? [] })
@@ -110,7 +111,8 @@ import Testing
   @Test func unownedObjectsSpareTheOwned() {
     var unowned: [(object: ObjectID, bytes: Int)] = [(ObjectID(9), 5), (ObjectID(8), 5)]
     let plan = Eviction.forRoom(
-      needed: 10, isProtected: { _ in false }, nextUnowned: { unowned.isEmpty ? nil : unowned.removeFirst() },
+      needed: 10, isProtected: { _ in false }, mayGo: { _ in true },
+      nextUnowned: { unowned.isEmpty ? nil : unowned.removeFirst() },
       nextOwned: {
         Issue.record("nobody's download need be looked at")
         return nil

@@ -77,6 +77,63 @@ import Testing
     }
   }
 
+  /// Every moment of every record is one that can be calculated with: a bit that flips in it makes an error of it.
+  @Test func aMomentThatCannotBeIsAnError() throws {
+    let now: Int64 = 1_795_348_756_123
+    var (download, object) = (try sample(), sampleObject())
+    download.trouble = Trouble(.originError, "why", nextAttempt: Timestamp(milliseconds: 6))
+    (download.created, download.updated) = (Timestamp(milliseconds: 1), Timestamp(milliseconds: 2))
+    (download.completed, download.lastPlayed) = (Timestamp(milliseconds: 3), Timestamp(milliseconds: 4))
+    download.deleted = Timestamp(milliseconds: 5)
+    (object.created, object.lastUsed) = (Timestamp(milliseconds: 1), Timestamp(milliseconds: 2))
+    let limit = SetLimit(bytes: 5, moment: Timestamp(milliseconds: 1), by: "admin")
+    let entry = AuditEntry(
+      number: 1, moment: Timestamp(milliseconds: 1), event: .started, download: nil, object: .none, user: "u", bytes: 0,
+      cause: "")
+    // Where its moments are: in this order, eight bytes each.
+    let kinds: [(name: String, record: [UInt8], first: Int, count: Int, read: ([UInt8]) throws -> Void)] = [
+      ("download", download.record, 28, 6, { _ = try Download(id: download.id, record: $0) }),
+      ("object", object.record, 35, 2, { _ = try StoredObject(id: object.id, record: $0) }),
+      ("limit", limit.record, 9, 1, { _ = try SetLimit(record: $0) }),
+      ("audit", entry.record, 1, 1, { _ = try AuditEntry(number: 1, record: $0) }),
+    ]
+    for kind in kinds {
+      for index in 0..<kind.count {
+        let place = kind.first + index * 8
+        #expect(kind.record[place..<place + 8].elementsEqual([UInt8(index + 1)] + Array(repeating: 0, count: 7)))
+        for wrong in [Int64.min, .min | now, -1, .max, 1 << 53 + 1] {
+          var bytes = kind.record
+          bytes.replaceSubrange(
+            place..<place + 8, with: unsafe withUnsafeBytes(of: wrong.littleEndian) { unsafe Array($0) })
+          #expect(throws: CorruptRecord.self, "\(kind.name) \(index): \(wrong)") { try kind.read(bytes) }
+        }
+      }
+    }
+  }
+
+  /// A clock before 1970, or a file of such a date, makes no record that cannot be read, and takes no moment for none.
+  @Test func aMomentBeforeAllIsTheFirst() throws {
+    for wrong in [Int64.min, -1, 0] {
+      var download = try sample()
+      (download.created, download.deleted) = (Timestamp(milliseconds: wrong), Timestamp(milliseconds: wrong))
+      let read = try Download(id: download.id, record: download.record)
+      #expect(read.created == Timestamp(milliseconds: 0) && read.deleted == Timestamp(milliseconds: 1))
+    }
+    var download = try sample()
+    download.lastPlayed = Timestamp(milliseconds: .max)
+    #expect(try Download(id: download.id, record: download.record).lastPlayed == Timestamp(milliseconds: 1 << 53))
+  }
+
+  private func sampleObject() -> StoredObject {
+    var random = SplitMix64(seed: 22)
+    return object(&random)
+  }
+
+  private func sample() throws -> Download {
+    var random = SplitMix64(seed: 21)
+    return try download(&random)
+  }
+
   /// The layout that "The ledger on disk" draws, byte by byte: whoever changes it must change the version.
   @Test func recordsLieAsDrawn() throws {
     func little(_ number: Int64, _ width: Int = 8) -> [UInt8] {

@@ -311,4 +311,26 @@ import Testing
     let rebuild = try box.command("verify", "--rebuild")
     #expect(rebuild.ending == .exited(64), "\(rebuild)")
   }
+
+  @Test(
+    "root's repair of another user's data leaves nothing there that is root's, also where the lock's file is missing")
+  func repairByRoot() throws {
+    try #require(geteuid() == 0, "it gives the data to another user: run the tests as root")
+    let box = try Box()
+    let ann = try box.user("ann")
+    let film = Title(size: 2 * block)
+    try box.origin.put(film)
+    _ = try ann.fetch(film)
+    #expect(try box.terminate() == .exited(0))
+    for path in [""] + (try FileManager.default.subpathsOfDirectory(atPath: box.data)) {
+      #expect(unsafe lchown("\(box.data)/\(path)", 54_321, 54_321) == 0)
+    }
+    try box.remove("ledger/lock")
+    let repair = try box.command("verify", "--repair")
+    #expect(repair.ending == .exited(0), "\(repair)")
+    for path in try FileManager.default.subpathsOfDirectory(atPath: box.data) {
+      var status = stat()
+      #expect(unsafe lstat("\(box.data)/\(path)", &status) == 0 && status.st_uid == 54_321, "\(path)")
+    }
+  }
 }

@@ -278,4 +278,90 @@ private struct LedgerFile {
       box.log.contains { $0.event?.text == "scrub.failed" && $0.message?.text?.contains("larder verify") == true })
     #expect(box.log.count { $0.event?.text == "fill.unreadable" } == 1)
   }
+
+  @Test("a record that cannot be read stops nobody else: not who needs its room, nor who wants the same title")
+  func unreadableOthers() throws {
+    let size = 4 * (256 << 10)
+    let box = try Box([
+      "storage": ["scrub_rate": "0", "capacity": "\(3 * size + 10)"], "quota": ["playing_grace": "\"0s\""],
+    ])
+    let (ann, bob, cyd) = (try box.user("ann"), try box.user("bob"), try box.user("cyd"))
+    let (old, next, small, shared, new) = (
+      Title(size: size), Title(size: size), Title(size: 10), Title(size: size), Title(size: size)
+    )
+    for title in [old, next, small, shared, new] { try box.origin.put(title) }
+    _ = try ann.fetch(old)
+    let victim = try cyd.fetch(next)
+    let kept = try ann.fetch(small)
+    box.proxy.hold(after: box.proxy.traffic + size / 2)
+    let ids = try [ann, bob].map { try $0.start(shared) }
+    for (user, id) in zip([ann, bob], ids) { try user.wait(id, "its size") { $0.total_bytes?.int != nil } }
+    _ = try box.terminate()
+    let environment = try Environment(path: box.path("ledger"), mapSize: 0, maxTables: 24)
+    let downloads = try environment.table("downloads", create: false)
+    try environment.write { tx in
+      // Ids sort by their time: the old one's is the first, and the shared one's of ann the fourth.
+      var keys: [[UInt8]] = []
+      var cursor = try tx.cursor(downloads)
+      var isThere = try cursor.first()
+      while isThere {
+        keys.append(try #require(try cursor.key))
+        isThere = try cursor.next()
+      }
+      for key in [keys[0], keys[3]] { try tx.put(downloads, key, [9]) }
+    }
+    environment.close()
+    box.proxy.release()
+    try box.start()
+    try bob.wait(ids[1], for: "completed")
+    #expect(try bob.play(ids[1]).body == shared.bytes)
+    let came = try bob.fetch(new)
+    #expect(try cyd.download(victim).error?.code?.text == "evicted")
+    #expect(try bob.play(came).body == new.bytes)
+    #expect(try ann.expect(200, "POST", "/api/downloads/cleanup/all").deleted?.int == 1)
+    #expect(try ann.download(kept).deleted_at?.text != nil)
+    let held = try ann.storage()
+    #expect(held.used == size && held.reserved == size, "what cannot be read stays charged")
+    #expect(try box.verify("--repair").ending == .exited(0))
+    let left = try ann.storage()
+    #expect(try left.used == 0 && left.reserved == 0 && box.verify().isClean)
+  }
+
+  @Test("a moment with a flipped bit ends nothing: not the scrub, nor the list of who has it")
+  func moments() throws {
+    let box = try Box(["storage": ["scrub_rate": "0", "scrub_interval": "\"1s\""]])
+    let ann = try box.user("ann")
+    let titles = (0..<2).map { Title(size: 300_000 + $0) }
+    for title in titles { try box.origin.put(title) }
+    let ids = try titles.map { try ann.fetch($0) }
+    _ = try box.terminate()
+    let environment = try Environment(path: box.path("ledger"), mapSize: 0, maxTables: 24)
+    let (downloads, meta) = (
+      try environment.table("downloads", create: false), try environment.table("meta", create: false)
+    )
+    let minimum = Array(repeating: 0, count: 7) + [0x80] as [UInt8]
+    try environment.write { tx in
+      var cursor = try tx.cursor(downloads)
+      #expect(try cursor.first())
+      let key = try #require(try cursor.key)
+      var record = try #require(try tx.get(downloads, key))
+      // As "The ledger on disk" draws it: when it was made.
+      record.replaceSubrange(28..<36, with: minimum)
+      try tx.put(downloads, key, record)
+      let nothing = Array(repeating: 0, count: 8) as [UInt8]
+      let progress = [1] + nothing + nothing + minimum + nothing + nothing + nothing
+      try tx.put(meta, Array("scrub".utf8), progress)
+    }
+    environment.close()
+    try box.change(["storage": ["scrub_rate": "\"64MiB\""]])
+    try box.start()
+    let list = try ann.expect(200, "GET", "/api/downloads")
+    #expect(list.downloads?.array?.compactMap { $0.id?.text } == [ids[1]], "\(list)")
+    try eventually("the scrub reads", explain: box.report) {
+      try box.metric("larder_scrub_bytes_total") > 0 ? true : nil
+    }
+    #expect(try box.terminate() == .exited(0))
+    #expect(try box.verify("--repair").ending == .exited(0))
+    #expect(try box.verify().isClean)
+  }
 }

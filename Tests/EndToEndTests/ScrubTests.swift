@@ -1,6 +1,7 @@
 // When the scrub reads, and how much: by the bytes that it says to have read.
 
 import Foundation
+import Glibc
 import Testing
 
 @LaneB @Suite("The scrub") struct ScrubTests {
@@ -52,5 +53,31 @@ import Testing
       return after
     }
     try eventually("it goes on", within: 60, explain: box.report) { try box.metric(metric) > last + block ? true : nil }
+  }
+
+  @Test("a bad block that could not be recorded is not stepped over: it is looked at again")
+  func recordedFirst() throws {
+    let disk = try FaultyDisk()
+    let box = try Box(
+      ["storage": ["scrub_rate": "0", "scrub_interval": "\"1h\""]], environment: disk.environment, starts: false)
+    try disk.watch(box.data)
+    try disk.mend()
+    try box.start()
+    let (ann, title) = (try box.user("ann"), Title(size: 4 * block))
+    try box.origin.put(title)
+    _ = try ann.fetch(title)
+    try box.spoil(try box.object(of: box.link(ann, title)), at: block + 5)
+    try disk.plan(DiskRule(call: .ledgerWrite, action: .fail(ENOSPC)))
+    try box.change(["storage": ["scrub_rate": "\"64MiB\""]])
+    box.reload()
+    try box.logged(event: "scrub.failed")
+    try disk.mend()
+    // Instead of waiting for a minute.
+    box.reload()
+    let found = try box.logged(event: "storage.damaged")
+    #expect(found.message?.text?.contains("block 1, found by scrub") == true, "\(found)")
+    try box.logged("mended") { $0.event?.text == "fill.complete" && $0.message?.text?.contains("whole again") == true }
+    try box.logged(event: "scrub.finished")
+    #expect(box.log.count { $0.event?.text == "storage.damaged" } == 1)
   }
 }

@@ -327,6 +327,67 @@ private struct Shelf {
     #expect(try shelf.box.command("verify", "--rate", "fast").ending == .exited(64))
   }
 
+  /// What a repair takes for a stray may be replaced by a good link before it is taken away: the hold stands for the
+  /// flushes of the disk in between, which may take seconds.
+  @Test(
+    "a link that is made while a repair takes away what stood in its place stays, and lost+found gets no name of it",
+    arguments: ["stray", "link_wrong"])
+  func madeMeanwhile(kind: String) throws {
+    let disk = try FaultyDisk()
+    let box = try Box(Shelf.settings, environment: disk.environment, starts: false)
+    try disk.watch(box.data)
+    try disk.mend()
+    try box.start()
+    let (ann, bob, title) = (try box.user("ann"), try box.user("bob"), Title(size: 3 * block))
+    try box.origin.put(title)
+    let held = try ann.fetch(title)
+    let path = box.link(bob, title)
+    let ended = kind == "stray" ? nil : try bob.fetch(title)
+    if ended != nil { try box.remove(path) }
+    try box.write(Title(size: 10).bytes, to: path)
+    try disk.plan(.only(1, .mkdir, .hold))
+    // With this the disk goes by the plan, and counts anew.
+    #expect(try ann.play(held).body == title.bytes && disk.count(.mkdir) == 0)
+    let repair = try Program(Paths.larder, ["verify", "--repair", "--json", "--config", box.configurationFile])
+    try eventually("it makes lost+found", explain: repair.output + box.report) { disk.count(.mkdir) > 0 ? true : nil }
+    // In the place of a wrong link a new download's comes.
+    if let ended { try bob.expect(200, "DELETE", "/api/downloads/\(ended)/delete") }
+    let id = try bob.fetch(title)
+    try disk.mend()
+    let ending = try repair.wait(within: 60)
+    let verdict = Verdict(ending: ending, output: repair.output, errors: repair.errors)
+    #expect(ending == .exited(0) && verdict.kinds(at: path) == [kind], "\(verdict)")
+    #expect(try box.exists(path) && box.bytes(path) == title.bytes, "\(verdict)")
+    #expect(try box.object(of: path) == box.object(of: box.link(ann, title)))
+    #expect(!box.exists("lost+found/\(path)"), "\(verdict)")
+    #expect(try bob.play(id).body == title.bytes && box.verify().isClean)
+  }
+
+  @Test("a name that is no UTF-8 is noted, for nothing of larder's has one")
+  func foreignName() throws {
+    let box = try Box(Shelf.settings)
+    let ann = try box.user("ann")
+    let title = Title(size: block)
+    try box.origin.put(title)
+    _ = try ann.fetch(title)
+    for folder in ["objects", "downloads/users/ann", "downloads/users"] {
+      let name = Array("\(box.path(folder))/film-".utf8) + [0xFF, 0]
+      let file = unsafe name.withUnsafeBufferPointer { bytes in
+        unsafe bytes.withMemoryRebound(to: CChar.self) { unsafe open($0.baseAddress!, O_CREAT | O_WRONLY, 0o644) }
+      }
+      try #require(file >= 0)
+      close(file)
+    }
+    for options in [[], ["--repair"]] {
+      let verdict = try options.isEmpty ? box.verify() : box.verify("--repair")
+      #expect(verdict.ending == .exited(0) && verdict.differences.isEmpty, "\(verdict)")
+      let noted = verdict.notes.compactMap { $0["path"]?.text }.sorted()
+      #expect(
+        noted == ["downloads/users/ann/film-\u{FFFD}", "downloads/users/film-\u{FFFD}", "objects/film-\u{FFFD}"],
+        "\(verdict)")
+    }
+  }
+
   @Test("beside fills, deletes and evictions it raises no false alarm")
   func underLoad() throws {
     let size = 5 * block

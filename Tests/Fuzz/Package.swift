@@ -45,7 +45,7 @@ let package = Package(
     fuzz("FuzzTOML", "Configuration"),
     fuzz("FuzzCredentials", "S3"),
     fuzz("FuzzAnswer", "S3"),
-    fuzz("FuzzRecord", "Cache"),
+    fuzz("FuzzRecord", "Cache", "HTTP"),
     fuzz("FuzzPath", "Cache", "Crypto"),
   ],
   swiftLanguageModes: [.v6]

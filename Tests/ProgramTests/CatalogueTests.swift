@@ -24,8 +24,9 @@ import Testing
     let path = "\(box.path)/catalogue.json"
     let kept = #"{"titles":[{"content_id":"a","qualities":{"720p":{"key":"k","size":7}},"title":"A"}]}"#
     try Data(kept.utf8).write(to: URL(filePath: path))
+    let hourly = RetryPolicy(initial: 3_600_000, limit: 3_600_000)
     let catalogue = Catalogue(path: path, origin: origin, log: log)
-    await catalogue.use(key: "catalogue.json", refresh: .seconds(3600))
+    await catalogue.use(key: "catalogue.json", refresh: .seconds(3600), retry: hourly)
 
     let gate = DispatchSemaphore(value: 0)
     catalogue.worker.post { gate.wait() }
@@ -53,7 +54,7 @@ import Testing
         #"{"titles":[{"content_id":"a","title":"A","#
           + #""qualities":{"720p":{"key":"k","size":7,"held":false,"fits":false}}}]}"#
       ])
-    await catalogue.use(key: "", refresh: .seconds(3600))
+    await catalogue.use(key: "", refresh: .seconds(3600), retry: hourly)
     await catalogue.worker.stop()
     origin.shutDown()
     await box.finish()

@@ -88,7 +88,7 @@ extension AuditEntry {
   init(number: UInt64, record: [UInt8]) throws(CorruptRecord) {
     let isNamed = record.first == 2
     var reader = try RecordReader(record, table: "audit", version: isNamed ? 2 : 1)
-    let moment = Timestamp(milliseconds: try reader.take())
+    let moment = try reader.takeMoment()
     guard let event = Event(rawValue: try reader.take()) else { throw reader.corrupt("an unknown event") }
     let id = DownloadID(upper: try reader.take(), lower: try reader.take())
     self.init(

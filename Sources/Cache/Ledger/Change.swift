@@ -101,7 +101,7 @@ public struct Change: Sendable {
     now: Timestamp, policy: Policy, freeBytes: Int?, stuckBytes: Int = 0,
     isHeld: @escaping @Sendable (ObjectID) -> Bool = { _ in false }, admitsNew: Bool = true
   ) {
-    self.now = now
+    self.now = now.kept
     self.policy = policy
     self.freeBytes = freeBytes
     self.stuckBytes = stuckBytes

@@ -115,11 +115,32 @@ extension Ledger {
     let prefix = Key.user(user)
     var key = prefix
     let index = table(.userLRU)
-    return try Eviction.forQuota(needed: bytes, isProtected: change.isProtected) {
-      guard let row = try tx.row(in: index, after: key, prefix: prefix) else { return nil }
-      key = row.key
-      return try EvictionCandidate(key: row.key, value: row.value)
-    }
+    return try Eviction.forQuota(
+      needed: bytes, isProtected: change.isProtected, mayGo: { try isReadable($0, in: tx) },
+      next: {
+        guard let row = try tx.row(in: index, after: key, prefix: prefix) else { return nil }
+        key = row.key
+        return try EvictionCandidate(key: row.key, value: row.value)
+      })
+  }
+
+  /// Whether all that changes with the end of a download can be read, and says what its row says. What cannot stays, as
+  /// if it might not be evicted, and frees nothing: it would come first again and again, and keep everybody out.
+  private func isReadable(_ candidate: EvictionCandidate, in tx: borrowing WriteTransaction) throws -> Bool {
+    do {
+      guard let found = try download(candidate.download, in: tx), found.isEvictable, found.object == candidate.object,
+        try object(found.object, in: tx)?.size == candidate.bytes
+      else { return false }
+      var usage = try usage(of: found.user, in: tx)
+      try usage.remove(found.charge)
+      _ = try counts(of: found.user, in: tx)
+      return true
+    } catch is CorruptRecord { return false }
+  }
+
+  /// The same of an object that no one owns.
+  private func isReadable(unowned id: ObjectID, in tx: borrowing WriteTransaction) throws -> Bool {
+    do { return try object(id, in: tx)?.owners == 0 } catch is CorruptRecord { return false }
   }
 
   /// What leaves the disk so that `bytes` more fit; the owners of `victims` are counted as gone already. What is being
@@ -145,13 +166,14 @@ extension Ledger {
     var unownedKey: [UInt8] = []
     var ownedKey: [UInt8] = []
     return try Eviction.forRoom(
-      needed: short, isProtected: change.isProtected,
+      needed: short, isProtected: change.isProtected, mayGo: { try isReadable($0, in: tx) },
       nextUnowned: {
         while let row = try tx.row(in: table(.unowned), after: unownedKey) {
           unownedKey = row.key
           let id = ObjectID(Key.number(in: row.key, at: 8))
           // What somebody is being sent leaves its blocks only when they have it all.
           if change.isHeld(id) { continue }
+          guard try isReadable(unowned: id, in: tx) else { continue }
           return (id, try Key.size(in: row.value, at: 0, table: "unowned"))
         }
         return orphans.isEmpty ? nil : orphans.removeFirst()

@@ -111,7 +111,7 @@ extension Ledger {
     for index in [DerivedRow.Index.live, .gone] {
       var row = try tx.row(in: table(index), prefix: prefix)
       while let (key, _) = row {
-        if let download = try download(Key.downloadID(endOf: key), in: tx) { found.add(download) }
+        if let download = try readable(Key.downloadID(endOf: key), in: tx) { found.add(download) }
         row = try tx.row(in: table(index), after: key, prefix: prefix)
       }
     }

@@ -58,7 +58,7 @@ extension Ledger {
     return .done(new)
   }
 
-  /// Removes everything the user has.
+  /// Removes everything the user has, but for what cannot be read.
   ///
   /// - Returns: how many downloads, and how many bytes of quota came free.
   public func removeAll(
@@ -67,11 +67,10 @@ extension Ledger {
     let before = try usage(of: user, in: tx).total
     let prefix = Key.user(user)
     var deleted = 0
-    while let row = try tx.row(in: table(.live), prefix: prefix) {
-      let id = Key.downloadID(endOf: row.key)
-      guard let old = try download(id, in: tx) else {
-        throw CorruptRecord(table: "live", reason: "a row without its download")
-      }
+    var row = try tx.row(in: table(.live), prefix: prefix)
+    while let (key, _) = row {
+      row = try tx.row(in: table(.live), after: key, prefix: prefix)
+      guard let old = try readable(Key.downloadID(endOf: key), in: tx) else { continue }
       try record(.deleted, old, bytes: old.totalBytes ?? 0, cause: "by the user, with all others", in: tx, change)
       try remove(old, as: old.status.isUnfinished ? .cancelled : old.status, in: tx, &change)
       deleted += 1
@@ -84,7 +83,7 @@ extension Ledger {
     _ ids: [DownloadID], in tx: borrowing WriteTransaction, _ change: inout Change
   ) throws {
     for id in ids {
-      guard let old = try download(id, in: tx), old.isLive, old.status == .pending else { continue }
+      guard let old = try readable(id, in: tx), old.isLive, old.status == .pending else { continue }
       var new = old
       new.status = .downloading
       new.trouble = nil
@@ -98,13 +97,16 @@ extension Ledger {
     _ ids: [DownloadID], in tx: borrowing WriteTransaction, _ change: inout Change
   ) throws {
     for id in ids {
-      guard let old = try download(id, in: tx) else { continue }
+      guard let old = try readable(id, in: tx) else { continue }
       guard old.isLive, old.status.isUnfinished, let object = try object(old.object, in: tx),
         object.state == .complete
       else {
         // Its end was quicker: the link made for it must go again, unless a newer download stands there by now, or
         // may at any moment; that one's link replaces it, and goes when that one ends.
-        let newest = try liveDownload(of: old.user, old.title, in: tx)?.status ?? .cancelled
+        let newest: Download.Status
+        do { newest = try liveDownload(of: old.user, old.title, in: tx)?.status ?? .cancelled } catch is CorruptRecord {
+          continue
+        }
         if !newest.isUnfinished, newest != .completed {
           try discard(change.policy.link(of: old), bytes: 0, in: tx, &change)
         }
@@ -127,7 +129,7 @@ extension Ledger {
     _ ids: [DownloadID], _ trouble: Trouble, in tx: borrowing WriteTransaction, _ change: inout Change
   ) throws {
     for id in ids {
-      guard let old = try download(id, in: tx), old.isLive, old.status.isUnfinished else { continue }
+      guard let old = try readable(id, in: tx), old.isLive, old.status.isUnfinished else { continue }
       try fail(old, trouble, in: tx, &change)
     }
   }
@@ -152,7 +154,7 @@ extension Ledger {
     _ plays: [DownloadID: Timestamp], in tx: borrowing WriteTransaction, _ change: inout Change
   ) throws {
     for (id, moment) in plays {
-      guard let old = try download(id, in: tx), old.isLive,
+      guard let old = try readable(id, in: tx), old.isLive,
         old.lastPlayed.map({ change.outdates($0, moment) }) ?? true
       else { continue }
       var new = old

@@ -71,7 +71,7 @@ struct SetLimit: Sendable, Hashable {
     let bytes = try reader.take(Int64.self)
     guard (-1...RecordReader.largestSize).contains(bytes) else { throw reader.corrupt("a limit of \(bytes)") }
     self.init(
-      bytes: bytes < 0 ? nil : Int(bytes), moment: Timestamp(milliseconds: try reader.take()),
+      bytes: bytes < 0 ? nil : Int(bytes), moment: try reader.takeMoment(),
       by: try reader.takeText())
     try reader.finish()
   }

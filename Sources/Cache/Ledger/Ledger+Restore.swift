@@ -17,7 +17,8 @@ public struct RestoredLink: Sendable, Hashable {
     self.name = name
     self.path = path
     self.object = object
-    self.modified = modified
+    // A file may be of any date.
+    self.modified = modified.kept
   }
 }
 

@@ -226,16 +226,18 @@ extension Ledger {
     _ change: inout Change
   ) throws {
     var completed: [DownloadID] = []
-    for id in downloads {
-      guard let old = try download(id, in: tx) else { continue }
+    // Whose record cannot be read stays with the old one.
+    let moving = try downloads.compactMap { try readable($0, in: tx) }
+    for old in moving {
       var loose = old
       if old.status == .completed {
-        // Damaged beyond mending: what was whole is so no longer, and its link may not outlive that.
-        completed.append(id)
+        completed.append(old.id)
         loose.status = .pending
         loose.completed = nil
-        try discard(change.policy.link(of: old), bytes: 0, in: tx, &change)
       }
+      // Damaged beyond mending: what was whole is so no longer, and no link may outlive that. One that waited may have
+      // got its link before the blocks were lost.
+      if object.state == .mending { try discard(change.policy.link(of: old), bytes: 0, in: tx, &change) }
       loose.object = .none
       loose.totalBytes = nil
       loose.updated = change.now
@@ -243,7 +245,7 @@ extension Ledger {
       try record(.renewed, old, bytes: object.size, cause: "the origin has a new version", in: tx, change)
     }
     var unmoved: Unmoved?
-    for id in downloads {
+    for id in moving.map(\.id) {
       guard let refusal = try bind(id, to: found, in: tx, &change) else { continue }
       if completed.contains(id) {
         unmoved = Unmoved(downloads: (unmoved?.downloads ?? []) + [id], refusal: refusal)

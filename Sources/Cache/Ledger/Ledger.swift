@@ -130,6 +130,16 @@ public final class Ledger: Sendable {
     return try StoredObject(id: id, record: record)
   }
 
+  /// The download, for whoever has others to go on with: nil also when its record, or its object's, cannot be read. The
+  /// auditor names those.
+  public func readable(_ id: DownloadID, in tx: borrowing some Reading & ~Copyable) throws -> Download? {
+    do {
+      guard let found = try download(id, in: tx) else { return nil }
+      _ = try object(found.object, in: tx)
+      return found
+    } catch is CorruptRecord { return nil }
+  }
+
   /// What the user's live downloads count for.
   public func usage(of user: UserID, in tx: borrowing some Reading & ~Copyable) throws -> Usage {
     guard let record = try tx.get(users, Key.user(user)) else { return Usage() }

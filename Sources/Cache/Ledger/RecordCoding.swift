@@ -48,8 +48,11 @@ struct RecordWriter {
     bytes.append(contentsOf: blob)
   }
 
+  /// A moment. What is read back must be one: that of a clock before 1970 is the first there is.
+  mutating func put(_ moment: Timestamp) { put(min(max(0, moment.milliseconds), Timestamp.latest)) }
+
   /// A moment, or zero for none: nothing happened in 1970.
-  mutating func put(_ moment: Timestamp?) { put(moment?.milliseconds ?? 0) }
+  mutating func put(_ moment: Timestamp?) { put(moment?.kept.milliseconds ?? 0) }
 }
 
 /// Takes the fields of one record in the order in which they were put.
@@ -98,9 +101,17 @@ struct RecordReader {
     return text
   }
 
-  mutating func takeMoment() throws(CorruptRecord) -> Timestamp? {
+  /// A moment: never negative, and near enough to calculate with.
+  mutating func takeMoment() throws(CorruptRecord) -> Timestamp {
     let milliseconds = try take(Int64.self)
-    return milliseconds == 0 ? nil : Timestamp(milliseconds: milliseconds)
+    guard (0...Timestamp.latest).contains(milliseconds) else { throw corrupt("a moment of \(milliseconds)") }
+    return Timestamp(milliseconds: milliseconds)
+  }
+
+  /// A moment, nil for zero.
+  mutating func takeMomentOrNone() throws(CorruptRecord) -> Timestamp? {
+    let moment = try takeMoment()
+    return moment.milliseconds == 0 ? nil : moment
   }
 
   /// A count or size: never negative, and small enough to calculate with.

@@ -61,15 +61,17 @@ public enum Eviction {
   /// - Parameters:
   ///   - needed: bytes over the limit, more than 0.
   ///   - isProtected: whether a download last wanted at that moment is within `playing_grace`.
+  ///   - mayGo: asked of each before it is chosen.
   ///   - next: the candidates, least recently wanted first, nil at the end.
   public static func forQuota(
-    needed: Int, isProtected: (Timestamp) -> Bool, next: () throws -> EvictionCandidate?
+    needed: Int, isProtected: (Timestamp) -> Bool, mayGo: (EvictionCandidate) throws -> Bool,
+    next: () throws -> EvictionCandidate?
   ) rethrows -> [EvictionCandidate]? {
     var victims: [EvictionCandidate] = []
     var freed = 0
     while freed < needed {
       guard let candidate = try next() else { return nil }
-      guard candidate.bytes > 0, !isProtected(candidate.lastWanted) else { continue }
+      guard candidate.bytes > 0, !isProtected(candidate.lastWanted), try mayGo(candidate) else { continue }
       victims.append(candidate)
       freed += candidate.bytes
     }
@@ -83,11 +85,12 @@ public enum Eviction {
   /// turn.
   ///
   /// - Parameters:
+  ///   - mayGo: asked of each download before it is chosen.
   ///   - nextUnowned: whole objects without an owner, by their ``standing(begun:lastUsed:)``.
   ///   - nextOwned: objects whose owners may all be evicted, least recently wanted first; none when eviction is off.
   ///   - owners: the downloads that hold the object and have not gone for the quota.
   public static func forRoom(
-    needed: Int, isProtected: (Timestamp) -> Bool,
+    needed: Int, isProtected: (Timestamp) -> Bool, mayGo: (EvictionCandidate) throws -> Bool,
     nextUnowned: () throws -> (object: ObjectID, bytes: Int)?,
     nextOwned: () throws -> OwnedObject?,
     owners: (OwnedObject) throws -> [EvictionCandidate]
@@ -105,6 +108,7 @@ public enum Eviction {
       let victims = try owners(object)
       // The last may be in a future that a wrong clock made, and another one not.
       if victims.contains(where: { isProtected($0.lastWanted) }) { continue }
+      guard try victims.allSatisfy(mayGo) else { continue }
       plan.downloads += victims
       plan.objects.append(object.id)
       freed += object.bytes

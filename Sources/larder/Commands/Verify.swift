@@ -52,7 +52,7 @@ struct Verify: ParsableCommand {
 
   /// Mends with the daemon when one runs, else alone.
   private func mend(_ configuration: Configuration) throws -> Bool {
-    if !rebuild, isTaken(configuration.storage.path) { return try ask(configuration.server.adminSocket) }
+    if !rebuild, DataDirectory.isTaken(configuration.storage.path) { return try ask(configuration.server.adminSocket) }
     let (report, rate, path, rebuild) = (InspectionReport(isJSON: json), rate.flatMap(bytes), file.config, rebuild)
     let result: Result<InspectionSummary, any Error> = EventLoop.run {
       do { return .success(try await Verify.mendAlone(configuration, path, report, rate, rebuilding: rebuild)) } catch {
@@ -60,12 +60,6 @@ struct Verify: ParsableCommand {
       }
     }
     return try result.get().isSound
-  }
-
-  /// Whether a daemon holds the data directory.
-  private func isTaken(_ path: String) -> Bool {
-    do { _ = try DataDirectory.lock(path) } catch { return error is DataDirectory.Taken }
-    return false
   }
 
   /// Has the daemon do it.

@@ -297,7 +297,7 @@ extension Errand {
 
   private func owners(of object: StoredObject, where isMeant: (Download) -> Bool) throws -> [Download] {
     try read { ledger, tx in
-      try ledger.owners(of: object.id, in: tx).compactMap { try ledger.download($0, in: tx) }.filter(isMeant)
+      try ledger.owners(of: object.id, in: tx).compactMap { try ledger.readable($0, in: tx) }.filter(isMeant)
     }
   }
 }

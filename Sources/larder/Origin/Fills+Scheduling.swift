@@ -39,7 +39,12 @@ extension Fills {
           case .version(let id):
             if try ledger.download(id, in: tx)?.waitsForVersion != true { errand.stop() }
           case .object(let id):
-            let owners = try ledger.owners(of: id, in: tx).compactMap { try ledger.download($0, in: tx) }
+            var owners: [Download] = []
+            for owner in try ledger.owners(of: id, in: tx) {
+              try reading(.version(of: owner)) {
+                if let found = try ledger.download(owner, in: tx) { owners.append(found) }
+              }
+            }
             let isWanted = owners.contains { $0.waitsForBytes }
             if !isWanted, try ledger.object(id, in: tx)?.state != .mending { errand.stop() }
             toBegin += owners.filter { $0.status == .pending }.map(\.id)

@@ -46,6 +46,14 @@ enum DataDirectory {
     return descriptor
   }
 
+  /// Whether somebody holds the directory. It makes nothing: who asks may be root, and the file another user's to make.
+  static func isTaken(_ path: String) -> Bool {
+    let file = unsafe Glibc.open("\(path)/ledger/lock", O_RDWR | O_CLOEXEC)
+    guard file >= 0 else { return false }
+    let descriptor = Descriptor(owning: file)
+    return withExtendedLifetime(descriptor) { flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK }
+  }
+
   /// The folder as a descriptor, so that everything below is found even when a path above changes.
   static func open(_ path: String) throws(DiskError) -> Int32 {
     let descriptor = unsafe Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)

@@ -52,8 +52,11 @@ enum FolderNames {
   /// Lends the names in a folder, some hundreds at a time, in no order; `.` and `..` are left out.
   ///
   /// What comes or goes meanwhile may or may not be among them. A folder that is not there has none.
+  ///
+  /// - Parameter foreign: told of each name that is no UTF-8, before it is lent as a text that nothing is found under.
   static func each(
-    in folder: String, below root: Int32, batch size: Int = 512, _ body: ([String]) throws -> Void
+    in folder: String, below root: Int32, batch size: Int = 512, foreign: (String) -> Void = { _ in },
+    _ body: ([String]) throws -> Void
   ) throws {
     let descriptor = unsafe openat(root, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
     guard descriptor >= 0 else {
@@ -70,7 +73,12 @@ enum FolderNames {
       errno = 0
       guard let entry = unsafe readdir(stream) else { break }
       let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { name in
-        unsafe name.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
+        unsafe name.withMemoryRebound(to: CChar.self, capacity: 256) { name in
+          if let valid = unsafe String(validatingCString: name) { return valid }
+          let repaired = unsafe String(cString: name)
+          foreign(repaired)
+          return repaired
+        }
       }
       if name != ".", name != ".." { names.append(name) }
       if names.count == size {

@@ -66,9 +66,15 @@ extension Inspection {
   }
 
   private func names(in folder: String, _ body: (String) throws -> Void) throws {
+    // Nothing of larder's has such a name. It is noted, and left where it is.
+    var foreign: Set<String> = []
+    func keep(foreign name: String) {
+      foreign.insert(name)
+      note(unknown: folder == "." ? name : "\(folder)/\(name)")
+    }
     do {
-      try FolderNames.each(in: folder, below: root) { names in
-        for name in names.sorted() { try body(name) }
+      try FolderNames.each(in: folder, below: root, foreign: keep) { names in
+        for name in names.sorted() where !foreign.contains(name) { try body(name) }
         try advance()
       }
     } catch let error as DiskError { try suspect(.unreadable(path: folder, error)) }

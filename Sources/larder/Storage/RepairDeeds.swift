@@ -61,8 +61,9 @@ extension Repair {
     let inTheWay = try await worker.run { () throws(DiskError) in try FileIdentity(object.path, below: root) }
     if let inTheWay {
       guard inTheWay.kind != .file else { return .mended("it is there again") }
-      _ = try await worker.run { () throws(DiskError) in try LostAndFound.take(object.path, below: root) }
-      tally.moved += 1
+      _ = try await take(object.path) { _ in
+        try FileIdentity(object.path, below: root).map { $0.kind != .file } ?? false
+      }
     }
     if now.size == 0 {
       _ = try await box.volume.open(now)
@@ -136,8 +137,14 @@ extension Repair {
       }
     }
     guard !isCopy else { return try await relink(link) }
-    let place = try await worker.run { () throws(DiskError) in try LostAndFound.take(link.path, below: root) }
-    tally.moved += 1
+    let ledger = box.writer.ledger
+    let place = try await take(link.path) { look in
+      // Its download may have ended since, and another one have its link there.
+      let now = try ledger.environment.read { tx in try ledger.download(link.download, in: tx) }
+      guard case .linkForeign? = try now.flatMap({ try look.judgeLink(of: $0) }) else { return false }
+      return true
+    }
+    guard let place else { return try await relink(link) }
     return switch try await relink(link) {
     case .mended(let text): .mended("\(text), and what stood there is \(place) now")
     case let other: other
@@ -147,32 +154,54 @@ extension Repair {
   // MARK: Strays
 
   private func takeAway(_ path: String) async throws -> MendOutcome {
-    let (ledger, writer, root) = (box.writer.ledger, box.writer, root)
-    let place = try await worker.run { () throws -> String? in
-      // A last look: a title that is just being completed may have taken the name into use.
-      let look = Inspection(ledger, root: root, link: { writer.link(of: $0) }, found: { _ in })
-      guard case .stray? = try look.judgeName(path) else { return nil }
-      let place = try LostAndFound.take(path, below: root)
-      let parts = path.split(separator: "/")
-      // A user's folder goes with its last name; ENOTEMPTY is the usual answer.
-      if parts.count == 4 { _ = unsafe unlinkat(root, parts.dropLast().joined(separator: "/"), AT_REMOVEDIR) }
-      return place
+    let place = try await take(path) { look in
+      guard case .stray? = try look.judgeName(path) else { return false }
+      return true
     }
     guard let place else { return .mended("it belongs to something now") }
-    tally.moved += 1
+    let root = root
+    if path.split(separator: "/").count == 4 {
+      // A user's folder goes with its last name; ENOTEMPTY is the usual answer.
+      await box.volume.disk.run { _ = unsafe unlinkat(root, LostAndFound.parent(of: path), AT_REMOVEDIR) }
+    }
     return .mended("it is \(place) now")
+  }
+
+  /// Moves what stands at a path to lost+found, when it still has to go.
+  ///
+  /// A title that is just being completed may take the name into use, and a link of it that was moved would hold its bytes
+  /// for ever. So what takes long comes before and after, and the last look and the rename are one step on the disk's
+  /// thread, where links are made and removed.
+  ///
+  /// - Returns: where it is now; nil when it does not have to go any more.
+  private func take(_ path: String, when hasToGo: @escaping @Sendable (Inspection) throws -> Bool) async throws
+    -> String?
+  {
+    let (ledger, writer, root) = (box.writer.ledger, box.writer, root)
+    let folder = try await worker.run { () throws(DiskError) in try LostAndFound.prepare(for: path, below: root) }
+    let place = try await box.volume.disk.run { () throws -> String? in
+      let look = Inspection(ledger, root: root, link: { writer.link(of: $0) }, found: { _ in })
+      return try hasToGo(look) ? LostAndFound.move(path, to: folder, below: root) : nil
+    }
+    guard let place else { return nil }
+    tally.moved += 1
+    try await worker.run { () throws(DiskError) in try LostAndFound.settle(path, at: place, below: root) }
+    return place
   }
 
   private func removeFolder(_ path: String) async throws -> MendOutcome {
     let root = root
-    return try await worker.run { () throws(DiskError) in
+    // On the disk's thread: a link may be about to come into it.
+    let isGone = try await box.volume.disk.run { () throws(DiskError) in
       guard unsafe unlinkat(root, path, AT_REMOVEDIR) == 0 || errno == ENOENT else {
         // Somebody's title has come into it.
-        if errno == ENOTEMPTY || errno == EEXIST { return .mended("it is in use now") }
+        if errno == ENOTEMPTY || errno == EEXIST { return false }
         throw DiskError("remove \(path)", errno)
       }
-      try DataDirectory.synchronize("downloads/users", below: root)
-      return .mended("removed")
+      return true
     }
+    guard isGone else { return .mended("it is in use now") }
+    try await worker.run { () throws(DiskError) in try DataDirectory.synchronize("downloads/users", below: root) }
+    return .mended("removed")
   }
 }

@@ -136,14 +136,20 @@ final class Scrub {
       (progress.object, progress.block) = (object, block)
       return 0
     case .unreadable(let id, let error):
-      log.fault("scrub.failed", "object \(id.hexadecimal): \(error)")
-      stepOver(id)
+      passOver(id, error)
       return 0
     case .block(let object, let block, let checksum):
       if object.id != begun { log.debug("scrub.object", "looking at \(object.origin.version.key)") }
       begun = object.id
-      (progress.object, progress.block) = (object.id, block + 1)
-      return try await look(at: block, of: object, checksum)
+      (progress.object, progress.block) = (object.id, block)
+      let bytes: Int
+      do { bytes = try await look(at: block, of: object, checksum) } catch let error as CorruptRecord {
+        passOver(object.id, error)
+        return 0
+      }
+      // Only now: a block that was found bad and could not be reported is looked at again.
+      if progress.object == object.id { progress.block = block + 1 }
+      return bytes
     }
   }
 
@@ -162,10 +168,15 @@ final class Scrub {
       return (verdict, verdict == .good || volume.isCurrent(opened, object.id))
     }
     if let fault = verdict.fault, isCurrent {
-      progress.badBlocks += 1
       try await losses.report([block], of: object.id, foundBy: .scrub, fault)
+      progress.badBlocks += 1
     }
     return bytes.count
+  }
+
+  private func passOver(_ id: ObjectID, _ error: CorruptRecord) {
+    log.fault("scrub.failed", "object \(id.hexadecimal): \(error)")
+    stepOver(id)
   }
 
   private func stepOver(_ id: ObjectID) {

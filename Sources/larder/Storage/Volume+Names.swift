@@ -60,7 +60,7 @@ extension Volume {
   /// The links of those who have the object completed.
   private static func completedLinks(to id: ObjectID, by writer: LedgerWriter) throws -> [String] {
     try writer.ledger.environment.read { tx in
-      try writer.ledger.owners(of: id, in: tx).compactMap { try writer.ledger.download($0, in: tx) }
+      try writer.ledger.owners(of: id, in: tx).compactMap { try writer.ledger.readable($0, in: tx) }
         .filter { $0.status == .completed }.map { writer.link(of: $0) }
     }
   }

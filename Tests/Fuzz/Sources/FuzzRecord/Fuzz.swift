@@ -5,6 +5,7 @@
 // a record.
 
 import Driver
+import HTTP
 
 @testable import Cache
 
@@ -54,6 +55,15 @@ private func checkDownload(_ bytes: [UInt8]) {
   case .reserved(let size), .used(let size): check(size >= 0, "nobody is charged less than nothing")
   }
   _ = download.lastWanted.adding(milliseconds: 1)
+  // As lists show them.
+  let moments = [
+    download.created, download.updated, download.completed, download.lastPlayed, download.deleted,
+    download.trouble?.nextAttempt,
+  ]
+  for moment in moments.compactMap(\.self) {
+    check((0...1 << 53).contains(moment.milliseconds), "a moment can be calculated with")
+    check(HTTP.Timestamp.string(milliseconds: Int(moment.milliseconds)).utf8.count == 24, "a moment can be shown")
+  }
   let link = StoredPath.link(user: download.user, title: download.title, fileExtension: download.fileExtension) { _ in
     "0123456789abcdef0123456789abcdef"
   }
@@ -70,6 +80,9 @@ private func checkObject(_ bytes: [UInt8]) {
   guard let object = try? StoredObject(id: id, record: bytes) else { return }
   check((0...object.size).contains(object.shownBytes) && (0...object.size).contains(object.bytesOnDisk), "sizes fit")
   check(object.size <= StoredObject.largestSize, "no object is larger than objects are")
+  for moment in [object.created, object.lastUsed] {
+    check((0...1 << 53).contains(moment.milliseconds), "a moment can be calculated with")
+  }
   let count = object.blockCount
   if count > 0 {
     check(object.bytes(ofBlock: 0).lowerBound == 0, "blocks begin at the beginning")

@@ -114,6 +114,7 @@ struct Box<Unowned: Order, Owned: Order>: Policy {
     var next = queues[Int(event.user)].oldest
     return Eviction.forQuota(
       needed: used[Int(event.user)] + event.bytes - quota, isProtected: { isProtected($0, at: event.moment) },
+      mayGo: { _ in true },
       next: {
         guard next != Links.none else { return nil }
         defer { next = links.newer(than: next) }
@@ -144,7 +145,7 @@ struct Box<Unowned: Order, Owned: Order>: Policy {
     }
     var passed: [ObjectID: Int] = [:]
     let plan = Eviction.forRoom(
-      needed: short, isProtected: { isProtected($0, at: now) },
+      needed: short, isProtected: { isProtected($0, at: now) }, mayGo: { _ in true },
       nextUnowned: {
         guard let entry = unowned.popFirst() else { return orphans.isEmpty ? nil : orphans.removeFirst() }
         unownedSeen.append(entry)
