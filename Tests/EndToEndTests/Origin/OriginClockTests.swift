@@ -106,11 +106,14 @@ import Testing
     #expect(waiting.error?.message?.text?.contains("set the time") == true, "\(waiting)")
     #expect(!scripted.box.log.contains { $0.event?.text == "origin.clock" }, "nothing is corrected")
     let kept = try ann.wait(id, "what came before") { ($0.downloaded_bytes?.int ?? 0) >= 512 << 10 }
-    let refused = scripted.origin.traffic
+    let (refused, asked) = (scripted.origin.traffic, scripted.origin.requests.count)
     scripted.origin.setClock(ahead: 0)
     try ann.wait(id, for: "completed")
     #expect(try ann.play(id).body == title.bytes)
-    #expect(scripted.origin.traffic - refused < title.size - (kept.downloaded_bytes?.int ?? 0) + (64 << 10))
+    #expect(
+      scripted.origin.traffic - refused < title.size - (kept.downloaded_bytes?.int ?? 0) + (64 << 10),
+      "\(scripted.origin.requests.enumerated().map { "\($0 < asked ? "before" : "after") \($1.method) \($1.range ?? 0...0)" }), \(kept)"
+    )
   }
 
   @Test("an origin that refuses the time whatever it is, is not asked for ever at once")
