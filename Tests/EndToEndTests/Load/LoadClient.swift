@@ -80,6 +80,9 @@ final class LoadClient {
 
   var isOpen: Bool { end == nil }
 
+  /// Whether every request has its answer.
+  var isAnswered: Bool { expected.isEmpty }
+
   /// Whether something came that was not read yet.
   var isWaitedFor: Bool {
     var byte: UInt8 = 0
