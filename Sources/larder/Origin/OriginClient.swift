@@ -229,29 +229,37 @@ final class OriginClient {
   }
 
   private func size(ofPart part: Int, of version: ObjectVersion) async throws(CurlError) -> PartSize {
-    let (head, _, asked) = try await ask(.head(Array(version.key.utf8), part: part), bodyLimit: 0)
-    if let length = ObjectResponse.partLength(status: head.status, etag: version.etag, header: head.joined) {
-      return .told(length)
-    }
-    // A store that knows no part numbers answers as if none was asked for, or says so in some other way. What it would say
-    // of the whole as well passes, and then it can be asked.
-    if head.status == 501 || (200..<300).contains(head.status) && head["etag"] != nil { return .untold }
-    switch meaning(of: head, asked) {
-    case .failed(let failure):
-      switch failure {
-      case .troubled, .unreachable: return .failed(failure)
-      // Nor is this what a store says that knows no parts: another place, another time or other keys, for any question.
-      case .redirected, .skewed, .unauthenticated:
-        return .failed(.troubled(reason: "\(failure)", retryAfter: nil))
-      case .missing, .denied, .refused: break
+    for _ in 0..<2 {
+      let (head, _, asked) = try await ask(.head(Array(version.key.utf8), part: part), bodyLimit: 0)
+      if let length = ObjectResponse.partLength(status: head.status, etag: version.etag, header: head.joined) {
+        return .told(length)
       }
-    case .found: break
+      // A store that knows no part numbers answers as if none was asked for, or says so in some other way. What it would
+      // say of the whole as well passes, and then it can be asked.
+      if head.status == 501 || (200..<300).contains(head.status) && head["etag"] != nil { return .untold }
+      switch meaning(of: head, asked) {
+      case .failed(let failure):
+        switch failure {
+        case .troubled, .unreachable: return .failed(failure)
+        // Nor is this what a store says that knows no parts.
+        case .redirected, .unauthenticated: return .failed(.troubled(reason: "\(failure)", retryAfter: nil))
+        case .skewed, .missing, .denied, .refused: break
+        }
+      case .found: break
+      }
+      let whole = try await ask(.head(Array(version.key.utf8)), bodyLimit: 0)
+      if case .found = meaning(of: whole.head, whole.asked) {
+        if asking == asked { return .untold }
+      } else {
+        let why = try await explanation(of: version.key).reason
+        guard asking != asked else {
+          let reason = why.isEmpty ? "the origin has the title, and then has it not" : why
+          return .failed(.troubled(reason: reason, retryAfter: nil))
+        }
+      }
+      // It was only asked in the wrong place, at the wrong time or with the wrong keys: of its parts that says nothing.
     }
-    let whole = try await ask(.head(Array(version.key.utf8)), bodyLimit: 0)
-    guard case .found = meaning(of: whole.head, whole.asked) else {
-      return .failed(.troubled(reason: "the origin has the title, and then has it not", retryAfter: nil))
-    }
-    return .untold
+    return .failed(.troubled(reason: "the origin contradicts itself", retryAfter: nil))
   }
 
   private func meaning(of head: TransferHead, _ asked: Asked) -> HeadAnswer {

@@ -156,6 +156,29 @@ import Testing
     #expect(try ann.play(id).body == title.bytes)
   }
 
+  @Test("a clock that is set before a title's parts are asked for is learnt of, and they are asked for again")
+  func partsSkewed() throws {
+    let scripted = try scripted()
+    let ann = try scripted.box.user("ann")
+    let title = Title(size: 700_001)
+    scripted.origin.put(
+      FakeObject(title).offering(.sha256, ofParts: [300_000, 300_000, 100_001], of: title.bytes), key: title.key)
+    scripted.origin.script { [origin = scripted.origin] request, honest in
+      guard request.query.hasPrefix("partNumber=") else { return honest }
+      origin.script(nil)
+      origin.setClock(ahead: 3600)
+      var answer = FakeAnswer.s3(403, "RequestTimeTooSkewed")
+      answer["Date"] = FakeOrigin.httpDate(FakeOrigin.time + 3600)
+      return answer
+    }
+    let answer = try ann.tryStart(title)
+    #expect(answer.json?.total_bytes?.int == title.size, "\(answer)")
+    let id = try #require(answer.json?.id?.text)
+    try ann.wait(id, for: "completed")
+    #expect(try ann.play(id).body == title.bytes)
+    #expect(try scripted.evidence(title, of: id) == "the sha256 of its parts' sha256s")
+  }
+
   @Test("the date of a Retry-After is one of the origin's clock", arguments: [3600, -3600] as [Int64])
   func retryDate(seconds: Int64) throws {
     let scripted = try scripted()

@@ -212,4 +212,28 @@ import Testing
     #expect(cuts.withLock { $0 } < 0)
     #expect(scripted.box.log.count { $0.event?.text == "origin.moved" } == 1)
   }
+
+  @Test("a bucket that moves between two questions says nothing of a title's parts until it is asked where it is")
+  func movedBetween() throws {
+    let scripted = try scripted()
+    let ann = try scripted.box.user("ann")
+    let title = Title(size: 700_001)
+    scripted.origin.put(
+      FakeObject(title).offering(.sha256, ofParts: [300_000, 300_000, 100_001], of: title.bytes), key: title.key)
+    let port = scripted.origin.port
+    let hasMoved = Mutex(false)
+    scripted.origin.script { request, honest in
+      guard request.host.hasPrefix("s3.us-east-1.") else { return honest }
+      if request.query.hasPrefix("partNumber=") {
+        hasMoved.withLock { $0 = true }
+        // To HEAD it cannot say where to.
+        return Style.malformed.answer(to: request, port: port)
+      }
+      return hasMoved.withLock { $0 } ? Style.temporary.answer(to: request, port: port) : honest
+    }
+    let id = try ann.fetch(title)
+    #expect(try ann.play(id).body == title.bytes)
+    #expect(hasMoved.withLock { $0 })
+    #expect(try scripted.evidence(title, of: id) == "the sha256 of its parts' sha256s")
+  }
 }
