@@ -300,12 +300,20 @@ final class FaultyBox {
 
   /// Stops it, starts it on a disk that is well, stops that again, and compares everything with what was acknowledged.
   func settle() throws {
+    var isFirst = true
     try insist("an end in order") { () -> Bool? in
       try compareAnswers()
       try mend()
       let ending = try box.terminate()
-      try require(ending == .exited(0), "it ended with \(String(describing: ending)): \(box.report)")
-      return true
+      if ending == .exited(0) { return true }
+      // A call of the plan that was under way as the disk was mended may have ended it: once.
+      guard let ending, isFirst else {
+        throw Wrong(description: "it ended with \(String(describing: ending)): \(box.report)")
+      }
+      isFirst = false
+      endings.append(RunEnding(ending: ending, hadListened: true))
+      try box.start()
+      return nil
     }
     try box.start()
     try compareAnswers()
