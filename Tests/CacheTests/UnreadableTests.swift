@@ -20,20 +20,22 @@ import Testing
     try box.ledger.environment.write { tx in try tx.put(box.ledger.users, Key.user(user), [9]) }
   }
 
-  /// What is damaged of the one whose turn it would be to go.
-  enum Damage: CaseIterable { case download, object, usage, row }
+  /// What is damaged of one who has to do with others.
+  enum Damage { case download, object, usage, row, counts }
 
   private func damage(_ download: Download, _ damage: Damage, in box: Box) throws {
     switch damage {
     case .download: try garble(download, in: box)
     case .object: try garble(download.object, in: box)
     case .usage: try garble(usageOf: download.user, in: box)
+    case .counts:
+      try box.ledger.environment.write { tx in try tx.put(box.ledger.counts, Key.user(download.user), [9]) }
     case .row:
       _ = try box.ledger.environment.write { tx in try tx.delete(box.ledger.downloads, Key.download(download.id)) }
     }
   }
 
-  @Test(arguments: Damage.allCases)
+  @Test(arguments: [Damage.download, .object, .usage, .row])
   func aVictimThatCannotBeReadStaysAndTheNextGoes(_ damage: Damage) throws {
     let box = try Box(Policy.generous.with { $0.capacity = 1000 })
     let old = try box.complete("ann", "old", size: 400)
@@ -83,13 +85,14 @@ import Testing
     #expect(try box.isLive(bobs) && !box.isLive(next))
   }
 
-  @Test func anOwnerThatCannotBeReadStopsNoOther() throws {
+  @Test(arguments: [Damage.download, .usage, .counts])
+  func anOwnerThatCannotBeReadStopsNoOther(_ damage: Damage) throws {
     let box = try Box()
     let (anns, bobs) = (
       try #require(try box.start("ann", "a", size: block).download),
       try #require(try box.start("bob", "a", size: block).download)
     )
-    try garble(anns, in: box)
+    try self.damage(anns, damage, in: box)
     let owners = try box.read { try box.ledger.owners(of: bobs.object, in: $0) }
     #expect(owners.sorted() == [anns.id, bobs.id].sorted())
     try box.change { tx, change in try box.ledger.begin(owners, in: tx, &change) }
@@ -101,13 +104,14 @@ import Testing
     #expect(try box.download(bobs.id).lastPlayed == box.now)
   }
 
-  @Test func anOwnerThatCannotBeReadStopsNoOthersEnd() throws {
-    let box = try Box()
+  @Test(arguments: [Damage.download, .usage, .counts])
+  func anOwnerThatCannotBeReadStopsNoOthersEnd(_ damage: Damage) throws {
     for ending in 0..<3 {
+      let box = try Box()
       let title = Title(stringLiteral: "a\(ending)")
       let anns = try #require(try box.start("ann", title, size: block).download)
       let bobs = try #require(try box.start("bob", title, size: block).download)
-      try garble(anns, in: box)
+      try self.damage(anns, damage, in: box)
       let owners = try box.read { try box.ledger.owners(of: bobs.object, in: $0) }
       try box.change { tx, change throws in
         let trouble = Trouble(.contentNotFound, "gone")
@@ -120,8 +124,23 @@ import Testing
       }
       let now = try box.download(bobs.id)
       #expect(ending == 2 ? now.object != bobs.object && now.status == .pending : now.status == .failed)
-      #expect(try box.object(bobs.object)?.owners == 1, "it is held as before")
+      let held = try box.object(bobs.object)?.owners
+      if damage == .counts {
+        #expect(held == nil, "hers ended as his did")
+      } else {
+        #expect(held == 1, "it is held as before")
+      }
     }
+  }
+
+  /// What follows from the downloads is counted anew by the next change.
+  @Test func damagedCountsAreCountedAnew() throws {
+    let box = try Box()
+    let whole = try box.complete("ann", "a", size: 100)
+    try damage(whole, .counts, in: box)
+    #expect(try box.start("ann", "b", size: 100).download != nil)
+    let counted = try box.read { try box.ledger.counts(of: "ann", in: $0) }
+    #expect(counted?.live == 2 && counted?.unfinished == 1)
   }
 
   @Test func everythingElseOfAUserIsRemoved() throws {

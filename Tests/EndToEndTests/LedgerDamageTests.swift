@@ -4,6 +4,7 @@
 import Foundation
 import Glibc
 import LMDB
+import S3
 import Testing
 
 /// The pages of a ledger's file, as "The ledger on disk" and LMDB have them.
@@ -325,6 +326,41 @@ private struct LedgerFile {
     #expect(try box.verify("--repair").ending == .exited(0))
     let left = try ann.storage()
     #expect(try left.used == 0 && left.reserved == 0 && box.verify().isClean)
+  }
+
+  @Test(
+    "a title that is left to an owner who cannot be read is tried at intervals, and not in a circle",
+    arguments: [true, false])
+  func endlessOwner(isGone: Bool) throws {
+    let scripted = try Scripted(["storage": ["scrub_rate": "0"]])
+    let box = scripted.box
+    let (ann, bob) = (try box.user("ann"), try box.user("bob"))
+    let title = Title(size: 600_000)
+    // The wrong digest fails it, as a no would.
+    scripted.origin.put(FakeObject(title).offering(.sha256, of: Title(size: 10).bytes), key: title.key)
+    scripted.origin.script { request, honest in request.isForBytes ? .s3(503, "SlowDown") : honest }
+    let ids = try [ann, bob].map { try $0.start(title) }
+    for (user, id) in zip([ann, bob], ids) { try user.wait(id, "its size") { $0.total_bytes?.int != nil } }
+    _ = try box.terminate()
+    let environment = try Environment(path: box.path("ledger"), mapSize: 0, maxTables: 24)
+    let downloads = try environment.table("downloads", create: false)
+    try environment.write { tx in
+      var cursor = try tx.cursor(downloads)
+      #expect(try cursor.first())
+      try tx.put(downloads, try #require(try cursor.key), [9])
+    }
+    environment.close()
+    scripted.origin.script { _, honest in isGone ? .s3(404, "NoSuchKey") : honest }
+    try box.start()
+    let failed = try bob.wait(ids[1], for: "failed")
+    #expect(failed.error?.code?.text == (isGone ? "content_not_found" : "integrity_mismatch"))
+    let asked = scripted.origin.requests.count
+    sleep(2)
+    #expect(scripted.origin.requests.count - asked < 30, "it is asked for now and then")
+    #expect(box.log.count { $0.event?.text == "fill.mismatch" } < 30)
+    #expect(try box.verify("--repair").ending == .exited(0))
+    let left = try ann.storage()
+    #expect(left.used == 0 && left.reserved == 0)
   }
 
   @Test("a moment with a flipped bit ends nothing: not the scrub, nor the list of who has it")

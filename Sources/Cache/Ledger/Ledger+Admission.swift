@@ -127,15 +127,9 @@ extension Ledger {
   /// Whether all that changes with the end of a download can be read, and says what its row says. What cannot stays, as
   /// if it might not be evicted, and frees nothing: it would come first again and again, and keep everybody out.
   private func isReadable(_ candidate: EvictionCandidate, in tx: borrowing WriteTransaction) throws -> Bool {
-    do {
-      guard let found = try download(candidate.download, in: tx), found.isEvictable, found.object == candidate.object,
-        try object(found.object, in: tx)?.size == candidate.bytes
-      else { return false }
-      var usage = try usage(of: found.user, in: tx)
-      try usage.remove(found.charge)
-      _ = try counts(of: found.user, in: tx)
-      return true
-    } catch is CorruptRecord { return false }
+    guard let found = try changeable(candidate.download, in: tx), found.isEvictable, found.object == candidate.object
+    else { return false }
+    return try object(found.object, in: tx)?.size == candidate.bytes
   }
 
   /// The same of an object that no one owns.

@@ -97,7 +97,7 @@ extension Ledger {
     _ ids: [DownloadID], in tx: borrowing WriteTransaction, _ change: inout Change
   ) throws {
     for id in ids {
-      guard let old = try readable(id, in: tx) else { continue }
+      guard let old = try changeable(id, in: tx) else { continue }
       guard old.isLive, old.status.isUnfinished, let object = try object(old.object, in: tx),
         object.state == .complete
       else {
@@ -129,7 +129,7 @@ extension Ledger {
     _ ids: [DownloadID], _ trouble: Trouble, in tx: borrowing WriteTransaction, _ change: inout Change
   ) throws {
     for id in ids {
-      guard let old = try readable(id, in: tx), old.isLive, old.status.isUnfinished else { continue }
+      guard let old = try changeable(id, in: tx), old.isLive, old.status.isUnfinished else { continue }
       try fail(old, trouble, in: tx, &change)
     }
   }

@@ -228,7 +228,7 @@ extension Ledger {
     guard let old = try object(id, in: tx), old.state != .complete else { return false }
     guard old.mismatches == 0 else {
       for owner in try owners(of: id, in: tx) {
-        guard let held = try readable(owner, in: tx) else { continue }
+        guard let held = try changeable(owner, in: tx) else { continue }
         try fail(held, Trouble(.integrityMismatch, message), in: tx, &change)
       }
       return false

@@ -170,7 +170,7 @@ extension Ledger {
     _ ids: [DownloadID], in tx: borrowing WriteTransaction, _ change: inout Change
   ) throws {
     for id in ids {
-      guard let old = try download(id, in: tx), old.isLive, old.status.isUnfinished, old.object != .none,
+      guard let old = try changeable(id, in: tx), old.isLive, old.status.isUnfinished, old.object != .none,
         try object(old.object, in: tx) == nil
       else { continue }
       var new = old
@@ -227,7 +227,7 @@ extension Ledger {
   ) throws {
     var completed: [DownloadID] = []
     // Whose record cannot be read stays with the old one.
-    let moving = try downloads.compactMap { try readable($0, in: tx) }
+    let moving = try downloads.compactMap { try changeable($0, in: tx) }
     for old in moving {
       var loose = old
       if old.status == .completed {

@@ -140,6 +140,18 @@ public final class Ledger: Sendable {
     } catch is CorruptRecord { return nil }
   }
 
+  /// The same for whoever changes what it counts for: nil also when its user's usage cannot be read, or is less than that.
+  func changeable(_ id: DownloadID, in tx: borrowing WriteTransaction) throws -> Download? {
+    do {
+      guard let found = try readable(id, in: tx) else { return nil }
+      if found.isLive {
+        var usage = try usage(of: found.user, in: tx)
+        try usage.remove(found.charge)
+      }
+      return found
+    } catch is CorruptRecord { return nil }
+  }
+
   /// What the user's live downloads count for.
   public func usage(of user: UserID, in tx: borrowing some Reading & ~Copyable) throws -> Usage {
     guard let record = try tx.get(users, Key.user(user)) else { return Usage() }

@@ -46,8 +46,9 @@ extension Errand {
       case .changed: try await renew(object)
       case .failed(let trouble):
         _ = try await fail({ ledger, tx in try ledger.owners(of: id, in: tx) }, trouble)
-        // Who has it completed keeps what there is of it: the rest may come back to the origin.
-        if object.state == .mending { await pause(trouble.code, trouble.message, asked: nil) }
+        // Who has it completed keeps what there is of it, since the rest may come back to the origin; and whose record cannot
+        // be read is left with it.
+        if try isHeld(id) { await pause(trouble.code, trouble.message, asked: nil) }
       }
     }
   }
@@ -73,6 +74,9 @@ extension Errand {
     trouble = nil
     return await run.run()
   }
+
+  /// Whether the box still has the object.
+  private func isHeld(_ id: ObjectID) throws -> Bool { try read { ledger, tx in try ledger.object(id, in: tx) != nil } }
 
   /// The first of the blocks that were there once, as `Renewals` knows it; nil when none was lost.
   private func firstLost(of object: StoredObject, _ present: BlockMap) throws -> String? {
@@ -185,7 +189,9 @@ extension Errand {
       try await losses.report(blocks, of: object.id, foundBy: .fill, fault)
     case .different(let mismatch):
       log.warning("fill.mismatch", mismatch)
-      _ = try await writer.change { try $0.mismatch(object.id, mismatch, in: $1, &$2) }
+      let isAnew = try await writer.change { try $0.mismatch(object.id, mismatch, in: $1, &$2) }
+      // It is left to those whose records cannot be read.
+      if !isAnew, try isHeld(object.id) { await pause(.integrityMismatch, mismatch, asked: nil) }
     case .same(let evidence): try await seal(object, verifiedBy: evidence)
     }
   }

@@ -42,7 +42,7 @@ extension Fills {
         let state = try ledger.object(id, in: tx)?.state
         guard state == .filling else { return state }
         let owners = try ledger.owners(of: id, in: tx)
-        return try owners.contains { try ledger.download($0, in: tx)?.waitsForBytes ?? false } ? state : nil
+        return try owners.contains { try ledger.readable($0, in: tx)?.waitsForBytes ?? false } ? state : nil
       }
     } catch {
       sayUnreadable(.object(id), error)
