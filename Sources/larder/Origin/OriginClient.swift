@@ -186,6 +186,8 @@ final class OriginClient {
     case .told(let partBytes) where CompositeComputation.fits(size: version.size, parts: parts, partLength: partBytes):
       return .success(OfferedDigest(algorithm: digest.algorithm.number, partBytes: partBytes, bytes: digest.bytes))
     case .told, .untold: return .success(nil)
+    case .another:
+      return .failure(.troubled(reason: "the origin contradicts itself about its version", retryAfter: nil))
     case .failed(let failure): return .failure(failure)
     }
   }
@@ -210,7 +212,7 @@ final class OriginClient {
       do throws(CurlError) {
         switch try await size(ofPart: part, of: version) {
         case .told(let length) where length != partBytes && place == asked: return .different
-        case .told, .untold:
+        case .told, .untold, .another:
           guard place == asked else { return .elsewhere }
           continue
         case .failed(let failure): answer = OriginAnswer(failure)
@@ -223,8 +225,10 @@ final class OriginClient {
 
   private enum PartSize {
     case told(Int)
-    /// The store knows no part numbers, or none of this version.
+    /// The store knows no part numbers.
     case untold
+    /// It speaks of another version, which it has by now or has still: that says nothing of this one.
+    case another
     case failed(OriginFailure)
   }
 
@@ -236,7 +240,8 @@ final class OriginClient {
       }
       // A store that knows no part numbers answers as if none was asked for, or says so in some other way. What it would
       // say of the whole as well passes, and then it can be asked.
-      if head.status == 501 || (200..<300).contains(head.status) && head["etag"] != nil { return .untold }
+      if head.status == 501 { return .untold }
+      if head.status == 206, let etag = head["etag"] { return etag == version.etag ? .untold : .another }
       switch meaning(of: head, asked) {
       case .failed(let failure):
         switch failure {
@@ -245,7 +250,7 @@ final class OriginClient {
         case .redirected, .unauthenticated: return .failed(.troubled(reason: "\(failure)", retryAfter: nil))
         case .skewed, .missing, .denied, .refused: break
         }
-      case .found: break
+      case .found(let found): return found.etag == version.etag ? .untold : .another
       }
       let whole = try await ask(.head(Array(version.key.utf8)), bodyLimit: 0)
       if case .found = meaning(of: whole.head, whole.asked) {

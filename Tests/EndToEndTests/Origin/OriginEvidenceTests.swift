@@ -118,6 +118,32 @@ import Testing
     #expect(try ann.wait(failing, for: "failed").error?.code?.text == "integrity_mismatch")
   }
 
+  @Test("what speaks of a part of another version, or is a page of somebody in between, drops no digest")
+  func partOfAnother() throws {
+    let scripted = try Self.scripted.get()
+    let ann = try scripted.box.user("ann")
+    for fields in [[], [(name: "Content-Type", value: "text/html")]] {
+      let title = Title(size: 700_001)
+      scripted.origin.put(
+        FakeObject(title).offering(.sha256, ofParts: [300_000, 300_000, 100_001], of: title.bytes), key: title.key)
+      let isFirst = Mutex(true)
+      scripted.origin.script { request, honest in
+        guard request.query.hasPrefix("partNumber="),
+          isFirst.withLock({ first in
+            defer { first = false }
+            return first
+          })
+        else { return honest }
+        return FakeAnswer(200, [(name: "ETag", value: "\"another\""), (name: "Content-Length", value: "5")] + fields)
+      }
+      defer { scripted.origin.script(nil) }
+      let id = try #require(try ann.tryStart(title).json?.id?.text)
+      try ann.wait(id, for: "completed")
+      #expect(try ann.play(id).body == title.bytes)
+      #expect(try scripted.evidence(title, of: id) == "the sha256 of its parts' sha256s")
+    }
+  }
+
   @Test(
     "a digest of parts of several sizes, or of sizes that the origin does not tell, is not compared, and the log and the audit say so",
     arguments: [[300_000, 100_001, 300_000], [100_001, 300_000, 300_000], [300_000, 200_000, 200_001]])
