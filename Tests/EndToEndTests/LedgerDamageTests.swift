@@ -193,6 +193,23 @@ private struct LedgerFile {
     #expect(try ann.expect(200, "GET", "/api/downloads").downloads?.array?.count == 0)
   }
 
+  /// Makes records of a box that is stopped unreadable, by their places: ids sort by their time.
+  private func garbleDownloads(_ places: [Int], of box: Box) throws {
+    let environment = try Environment(path: box.path("ledger"), mapSize: 0, maxTables: 24)
+    defer { environment.close() }
+    let downloads = try environment.table("downloads", create: false)
+    try environment.write { tx in
+      var keys: [[UInt8]] = []
+      var cursor = try tx.cursor(downloads)
+      var isThere = try cursor.first()
+      while isThere {
+        keys.append(try #require(try cursor.key))
+        isThere = try cursor.next()
+      }
+      for place in places { try tx.put(downloads, keys[place], [9]) }
+    }
+  }
+
   @Test("a download whose record cannot be read hides no other from its user, and log and verify name it")
   func unreadableDownload() throws {
     let box = try Box(["storage": ["scrub_rate": "0"]])
@@ -298,20 +315,8 @@ private struct LedgerFile {
     let ids = try [ann, bob].map { try $0.start(shared) }
     for (user, id) in zip([ann, bob], ids) { try user.wait(id, "its size") { $0.total_bytes?.int != nil } }
     _ = try box.terminate()
-    let environment = try Environment(path: box.path("ledger"), mapSize: 0, maxTables: 24)
-    let downloads = try environment.table("downloads", create: false)
-    try environment.write { tx in
-      // Ids sort by their time: the old one's is the first, and the shared one's of ann the fourth.
-      var keys: [[UInt8]] = []
-      var cursor = try tx.cursor(downloads)
-      var isThere = try cursor.first()
-      while isThere {
-        keys.append(try #require(try cursor.key))
-        isThere = try cursor.next()
-      }
-      for key in [keys[0], keys[3]] { try tx.put(downloads, key, [9]) }
-    }
-    environment.close()
+    // The old one, and the shared one of ann.
+    try garbleDownloads([0, 3], of: box)
     box.proxy.release()
     try box.start()
     try bob.wait(ids[1], for: "completed")
@@ -342,14 +347,7 @@ private struct LedgerFile {
     let ids = try [ann, bob].map { try $0.start(title) }
     for (user, id) in zip([ann, bob], ids) { try user.wait(id, "its size") { $0.total_bytes?.int != nil } }
     _ = try box.terminate()
-    let environment = try Environment(path: box.path("ledger"), mapSize: 0, maxTables: 24)
-    let downloads = try environment.table("downloads", create: false)
-    try environment.write { tx in
-      var cursor = try tx.cursor(downloads)
-      #expect(try cursor.first())
-      try tx.put(downloads, try #require(try cursor.key), [9])
-    }
-    environment.close()
+    try garbleDownloads([0], of: box)
     scripted.origin.script { _, honest in isGone ? .s3(404, "NoSuchKey") : honest }
     try box.start()
     let failed = try bob.wait(ids[1], for: "failed")

@@ -63,13 +63,19 @@ extension Ledger {
     try tx.get(counts, Key.user(user)).map { try UserCounts(record: $0) }
   }
 
+  /// The same for whoever can do without: nil also when the record cannot be read. It follows from the downloads, and is
+  /// counted anew.
+  private func readableCounts(of user: UserID, in tx: borrowing WriteTransaction) throws -> UserCounts? {
+    do { return try counts(of: user, in: tx) } catch is CorruptRecord { return nil }
+  }
+
   /// Which of the bounds leaves no room for one more unfinished download; nil when there is room.
   ///
   /// - Parameter old: the failed one that is tried anew, which counts as live already.
   func exceeded(by user: UserID, over old: Download?, in tx: borrowing WriteTransaction, _ bounds: UserBounds) throws
     -> Int?
   {
-    let now = try known(user, in: tx) ?? recounted(user, in: tx)
+    let now = try readableCounts(of: user, in: tx) ?? recounted(user, in: tx)
     if now.unfinished >= bounds.unfinished { return bounds.unfinished }
     return old == nil && now.live >= bounds.live ? bounds.live : nil
   }
@@ -77,7 +83,7 @@ extension Ledger {
   /// Counts what was written of a download, and takes away deleted ones beyond the bound. Its rows are written already.
   func count(_ new: Download, over old: Download?, in tx: borrowing WriteTransaction, _ bounds: UserBounds) throws {
     var now: UserCounts
-    if let known = try known(new.user, in: tx) {
+    if let known = try readableCounts(of: new.user, in: tx) {
       now = known
       if let old { now.add(old, -1) }
       now.add(new)
@@ -102,12 +108,6 @@ extension Ledger {
       row = try tx.row(in: table(.gone), after: key, prefix: prefix)
     }
     try tx.put(counts, prefix, now.record)
-  }
-
-  /// The same for whoever can do without: nil also when the record cannot be read. It follows from the downloads, and is
-  /// counted anew.
-  private func known(_ user: UserID, in tx: borrowing WriteTransaction) throws -> UserCounts? {
-    do { return try counts(of: user, in: tx) } catch is CorruptRecord { return nil }
   }
 
   /// The counts by the records themselves.

@@ -160,9 +160,7 @@ import Testing
   func partsSkewed() throws {
     let scripted = try scripted()
     let ann = try scripted.box.user("ann")
-    let title = Title(size: 700_001)
-    scripted.origin.put(
-      FakeObject(title).offering(.sha256, ofParts: [300_000, 300_000, 100_001], of: title.bytes), key: title.key)
+    let title = scripted.titleInParts()
     scripted.origin.script { [origin = scripted.origin] request, honest in
       guard request.query.hasPrefix("partNumber=") else { return honest }
       origin.script(nil)

@@ -217,9 +217,7 @@ import Testing
   func movedBetween() throws {
     let scripted = try scripted()
     let ann = try scripted.box.user("ann")
-    let title = Title(size: 700_001)
-    scripted.origin.put(
-      FakeObject(title).offering(.sha256, ofParts: [300_000, 300_000, 100_001], of: title.bytes), key: title.key)
+    let title = scripted.titleInParts()
     let port = scripted.origin.port
     let hasMoved = Mutex(false)
     scripted.origin.script { request, honest in

@@ -2,6 +2,7 @@
 
 import Foundation
 import Glibc
+import S3
 
 /// A box and its scripted origin.
 final class Scripted {
@@ -19,6 +20,14 @@ final class Scripted {
   func title(_ size: Int, _ change: (FakeObject) -> FakeObject = { $0 }) -> Title {
     let title = Title(size: size)
     origin.put(change(FakeObject(title)), key: title.key)
+    return title
+  }
+
+  /// A title that was uploaded in three parts, of one size but the last, with the digest of those.
+  func titleInParts(_ algorithm: DigestAlgorithm = .sha256) -> Title {
+    let title = Title(size: 700_001)
+    origin.put(
+      FakeObject(title).offering(algorithm, ofParts: [300_000, 300_000, 100_001], of: title.bytes), key: title.key)
     return title
   }
 
