@@ -233,7 +233,8 @@ final class OriginClient {
   }
 
   private func size(ofPart part: Int, of version: ObjectVersion) async throws(CurlError) -> PartSize {
-    for _ in 0..<2 {
+    var isRefused = false
+    for _ in 0..<3 {
       let (head, _, asked) = try await ask(.head(Array(version.key.utf8), part: part), bodyLimit: 0)
       if let length = ObjectResponse.partLength(status: head.status, etag: version.etag, header: head.joined) {
         return .told(length)
@@ -254,7 +255,11 @@ final class OriginClient {
       }
       let whole = try await ask(.head(Array(version.key.utf8)), bodyLimit: 0)
       if case .found = meaning(of: whole.head, whole.asked) {
-        if asking == asked { return .untold }
+        // Once it may have been anybody's no: who knows no parts says so again.
+        if asking == asked {
+          guard !isRefused else { return .untold }
+          isRefused = true
+        }
       } else {
         let why = try await explanation(of: version.key).reason
         guard asking != asked else {
@@ -262,7 +267,7 @@ final class OriginClient {
           return .failed(.troubled(reason: reason, retryAfter: nil))
         }
       }
-      // It was only asked in the wrong place, at the wrong time or with the wrong keys: of its parts that says nothing.
+      // Else it was asked in the wrong place, at the wrong time or with the wrong keys: of its parts that says nothing.
     }
     return .failed(.troubled(reason: "the origin contradicts itself", retryAfter: nil))
   }
