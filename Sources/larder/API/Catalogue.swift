@@ -117,6 +117,8 @@ final class Catalogue {
       return
     }
     if copy == nil { await readKept() }
+    // Another reload may have come meanwhile.
+    guard key == self.key else { return }
     // One that is under way goes on: who reloads often would never have it read.
     if isNew || !isRead && !isReading {
       failures = 0
@@ -167,7 +169,7 @@ final class Catalogue {
   private func readKept() async {
     let path = path
     let kept = await worker.run { SmallFile.read(path, limit: Self.limit).flatMap { try? CatalogueCopy($0) } }
-    if copy == nil { copy = kept }
+    if copy == nil, isConfigured { copy = kept }
   }
 
   private enum Outcome: Equatable {

@@ -42,12 +42,18 @@ struct CatalogueListing: Sendable {
     for first in stride(from: 0, to: titles.count, by: Self.page) {
       try ledger.environment.read { tx in
         for title in titles[first..<min(first + Self.page, titles.count)] {
-          found.append(
-            try title.qualities.map { try ledger.wholeVersion(ofKey: $0.key, bucket: bucket, in: tx) != nil })
+          found.append(try title.qualities.map { try isHeld($0.key, in: tx) })
         }
       }
     }
     return found
+  }
+
+  /// Whether the box holds a key, as far as its records can be read: one that cannot hides no other title.
+  private func isHeld(_ key: String, in tx: borrowing ReadTransaction) throws -> Bool {
+    do { return try ledger.wholeVersion(ofKey: key, bucket: bucket, in: tx) != nil } catch is CorruptRecord {
+      return false
+    }
   }
 
   /// - Parameter holdings: whether the box holds each of its qualities.
